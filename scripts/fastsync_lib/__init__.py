@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The modules of the command fastsync. The entry is cli.main."""

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""The command line: options, their errors, and the exit status.
+
+What the subcommands do is left to run.py, ab.py and doctor.py.
+"""
+import getopt
+import os
+import re
+import shlex
+import signal
+import sys
+
+from . import ab, doctor, library, report, run, usage
+from .errors import EarlyEnd, Refused, reason
+
+PROGRAM_OPTIONS = 'he:'
+
+
+def main(arguments, installed_library=None, version=None):
+    try:
+        return _dispatch(arguments, installed_library, version or _source_version())
+    except EarlyEnd as end:
+        print(f'fastsync: {end}', file=sys.stderr)
+        return end.status
+    except KeyboardInterrupt:
+        print('fastsync: interrupted', file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _source_version():
+    """The version that meson.build states, for the command run from the source tree."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+    try:
+        with open(os.path.join(root, 'meson.build'), encoding='utf-8') as file:
+            found = re.search(r"(?<!\w)version:\s*'([^']+)'", file.read())
+    except OSError:
+        found = None
+    return found.group(1) if found else 'unknown'
+
+
+def _dispatch(arguments, installed_library, version):
+    if not arguments:
+        raise Refused('no subcommand: try fastsync --help')
+    first, rest = arguments[0], arguments[1:]
+    if first in ('-h', '--help', 'help'):
+        print(usage.MAIN, end='')
+        return 0
+    if first in ('-V', '--version'):
+        print(f'fastsync {version}')
+        return 0
+    subcommands = {'run': _run, 'ab': _ab, 'doctor': _doctor}
+    if first not in subcommands:
+        kind = 'option' if first.startswith('-') else 'subcommand'
+        raise Refused(f'no {kind} {first}: try fastsync --help')
+    return subcommands[first](rest, installed_library, version)
+
+
+def _options(name, arguments, short, long):
+    try:
+        return getopt.getopt(arguments, short, long)
+    except getopt.GetoptError as error:
+        raise Refused(f'{name}: {error}: try fastsync {name} --help')
+
+
+def _setting(text):
+    name, equals, value = text.partition('=')
+    if not equals or not name or '\0' in text:
+        raise Refused(f'{text!r} is not NAME=VALUE, which -e needs')
+    return name, value
+
+
+def _number(option, text, kind, least):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not least <= value < 1e9:
+        raise Refused(f'{option} needs a number of at least {least}, not {text!r}')
+    return value
+
+
+def _run(arguments, installed, _):
+    options, command = _options('run', arguments, PROGRAM_OPTIONS, ['help', 'env=', 'lib='])
+    lib, settings = None, []
+    for option, value in options:
+        if option in ('-h', '--help'):
+            print(usage.RUN, end='')
+            return 0
+        if option in ('-e', '--env'):
+            settings.append(_setting(value))
+        else:
+            lib = value
+    if not command:
+        raise Refused('run: no program was named: fastsync run -- PROGRAM ARGUMENTS')
+    run.run(command, library.require(lib, installed), settings)
+    return 0
+
+
+def _metric(text):
+    try:
+        pattern = re.compile(text, re.MULTILINE)
+    except re.error as error:
+        raise Refused(f'--metric {text!r} is not a regular expression: {error}')
+    if pattern.groups != 1:
+        raise Refused(f'--metric {text!r} needs exactly one group, around the number: write '
+                      "--metric 'per second: ([0-9.]+)'")
+    return pattern
+
+
+def _words(option, text):
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise Refused(f'{option} {text!r}: {str(error).lower()}')
+    if not words:
+        raise Refused(f'{option} needs a command')
+    return words
+
+
+def _ab(arguments, installed, version):
+    given, command = _options('ab', arguments, PROGRAM_OPTIONS + 'n:', [
+        'help', 'env=', 'lib=', 'pairs=', 'warmup=', 'timeout=', 'metric=', 'metric-lower',
+        'check=', 'same-output', 'server=', 'ready=', 'json='])
+    if any(option in ('-h', '--help') for option, _ in given):
+        print(usage.AB, end='')
+        return 0
+    if not command:
+        raise Refused('ab: no program was named: fastsync ab -- PROGRAM ARGUMENTS')
+    options, lib, json_path = ab.Options(command, ''), None, None
+    for option, value in given:
+        if option == '--lib':
+            lib = value
+        elif option == '--json':
+            json_path = value
+        else:
+            _set_ab_option(options, option, value)
+    if bool(options.server) != bool(options.ready):
+        raise Refused('ab: --server and --ready belong together: name both or neither')
+    if options.metric_lower and not options.metric:
+        raise Refused('ab: --metric-lower needs --metric')
+    options.library = library.require(lib, installed)
+    return _measure(options, json_path, version)
+
+
+def _set_ab_option(options, option, value):
+    if option in ('-n', '--pairs'):
+        options.pairs = _number(option, value, int, 1)
+    elif option == '--warmup':
+        options.warmup = _number(option, value, int, 1)
+    elif option == '--timeout':
+        options.timeout = _number(option, value, float, 0.001)
+    elif option == '--metric':
+        options.metric = _metric(value)
+    elif option == '--metric-lower':
+        options.metric_lower = True
+    elif option == '--same-output':
+        options.same_output = True
+    elif option == '--check':
+        options.check = value
+    elif option == '--server':
+        options.server = _words(option, value)
+    elif option == '--ready':
+        options.ready = value
+    else:
+        options.settings.append(_setting(value))
+
+
+def _end_by_signal(number, _):
+    raise SystemExit(128 + number)
+
+
+def _measure(options, json_path, version):
+    experiment = ab.Experiment(options)
+    _require_writable(json_path)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end_by_signal)
+    progress = report.Progress()
+    try:
+        runs = experiment.run(progress)
+    finally:
+        progress.clear()
+    data = report.summary(options, runs, version)
+    if json_path != '-':
+        print(report.table(data))
+    if json_path:
+        report.write_json(data, json_path)
+    return 0
+
+
+def _require_writable(path):
+    """Hours of measuring must not end in a file that cannot be written."""
+    if path in (None, '-'):
+        return
+    try:
+        with open(path, 'a', encoding='utf-8'):
+            pass
+    except OSError as error:
+        raise Refused(f'{path} could not be written: {reason(error)}')
+
+
+def _doctor(arguments, installed, version):
+    given, programs = _options('doctor', arguments, 'h', ['help', 'lib=', 'json='])
+    lib = json_path = None
+    for option, value in given:
+        if option in ('-h', '--help'):
+            print(usage.DOCTOR, end='')
+            return 0
+        if option == '--lib':
+            lib = value
+        else:
+            json_path = value
+    if len(programs) > 1:
+        raise Refused('doctor: one program at most: try fastsync doctor --help')
+    data = doctor.gather(programs[0] if programs else None, library.find(lib, installed), version)
+    if json_path:
+        report.write_json(data, json_path)
+    if json_path != '-':
+        print(doctor.text(data))
+    return 0 if data.get('program', {}).get('can_be_preloaded', True) else 1

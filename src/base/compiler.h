@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Compiler words used everywhere: branch hints, inlining and cold paths.
+   gcc and clang only; another compiler gets its own branch here and nowhere else. */
+#ifndef FS_BASE_COMPILER_H
+#define FS_BASE_COMPILER_H
+
+#define FS_LIKELY(x) __builtin_expect(!!(x), 1)
+#define FS_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define FS_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define FS_COLD __attribute__((cold, noinline))
+#define FS_NOINLINE __attribute__((noinline))
+#define FS_HIDDEN __attribute__((visibility("hidden")))
+#define FS_EXPORT __attribute__((visibility("default")))
+#define FS_UNUSED __attribute__((unused))
+#define FS_ALIGNED(n) __attribute__((aligned(n)))
+
+/* Of the static block: reached without a call, also before the loader is done. */
+#define FS_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
+#define FS_CACHE_LINE 64
+
+#endif

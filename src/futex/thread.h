@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Who the calling thread is, at the price of a load: its kernel id, and whether
+   it is the only thread. Both are read from where the C library keeps them, when
+   whoever knows the loader has found the place; until then the id is asked of the
+   kernel and nobody is taken to be alone. */
+#ifndef FS_FUTEX_THREAD_H
+#define FS_FUTEX_THREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "futex/futex.h"
+
+/* Where the id lies, in bytes from the thread pointer; 0 = not known. The C library
+   renews that field in a fork child, and leaves it alone in a vfork child. */
+extern FS_HIDDEN uintptr_t fs_thread_id_offset;
+
+/* Points at the C library's "only one thread" flag, or at a zero of ours. */
+extern FS_HIDDEN const char *fs_single_threaded_flag;
+
+FS_ALWAYS_INLINE uint32_t fs_thread_id(void)
+{
+    uintptr_t offset = fs_thread_id_offset;
+    uint32_t id;
+
+    if (FS_UNLIKELY(offset == 0))
+        return fs_system_thread_id();
+#if defined(__x86_64__)
+    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"(offset));
+#else
+    id = *(volatile uint32_t *)((char *)__builtin_thread_pointer() + offset);
+#endif
+    return id;
+}
+
+/* True only while no other thread of this process exists. */
+FS_ALWAYS_INLINE bool fs_is_single_threaded(void)
+{
+    return *(const volatile char *)fs_single_threaded_flag != 0;
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* pthread_cancel: the C library's, and then a nudge for a thread that waits in our code, where
+   the C library's request alone would not reach it. */
+#include "interpose/cancel.h"
+
+#include <errno.h>
+
+#include "interpose/calls.h"
+#include "interpose/export.h"
+#include "lock/condition.h"
+
+fs_word fs_cancel_epoch;
+
+int fs_pthread_cancel(pthread_t thread)
+{
+    int err = fs_libc_functions()->cancel(thread);
+
+    if (err != 0)
+        return err;
+    fs_add_seq_cst(&fs_cancel_epoch, 1);
+    fs_fence_seq_cst();
+    /* On this C library a thread's handle is its thread pointer (fs_thread_name). */
+    fs_condition_interrupt((const void *)thread);
+    return 0;
+}
+FS_EXPORT_VERSIONS(pthread_cancel)

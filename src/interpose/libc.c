@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Finds the C library's functions behind our own names. dlvsym comes first: dlsym may answer with
+   the oldest version of a name, which for condition variables is another type. */
+#include "interpose/libc.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The oldest versions of these two on x86-64, so that the library loads on old systems. */
+__asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
+__asm__(".symver dlvsym, dlvsym@GLIBC_2.2.5");
+
+struct fs_libc fs_libc;
+
+/* Versions under which the functions of libc.h have been introduced or moved, the newest first. */
+static const char *const versions[] = {"GLIBC_2.34", "GLIBC_2.30", "GLIBC_2.12", "GLIBC_2.4",
+                                       "GLIBC_2.3.4", "GLIBC_2.3.3", "GLIBC_2.3.2", "GLIBC_2.2.5"};
+
+void *fs_libc_symbol(const char *name, const char *version)
+{
+    return dlvsym(RTLD_NEXT, name, version);
+}
+
+void *fs_program_symbol(const char *name)
+{
+    return dlsym(RTLD_DEFAULT, name);
+}
+
+static void *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        void *address = fs_libc_symbol(name, versions[i]);
+
+        if (address)
+            return address;
+    }
+    return dlsym(RTLD_NEXT, name);
+}
+
+/* Threads that get here at once store the same values. */
+static FS_COLD void look_up(void)
+{
+#define FS_LIBC_FIND(member, name, type, parameters)                                               \
+    fs_libc.member = (type(*) parameters)(uintptr_t)find(#name);
+    FS_LIBC_FUNCTIONS(FS_LIBC_FIND)
+#undef FS_LIBC_FIND
+}
+
+const struct fs_libc *fs_libc_functions(void)
+{
+    if (FS_UNLIKELY(!fs_libc.dlopen)) /* the last one */
+        look_up();
+    return &fs_libc;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* The mutex calls. The free, private, normal mutex is handled here inline; everything else is
+   settled by kind in lock/mutex.c or handed to the C library. */
+#include <errno.h>
+#include <string.h>
+
+#include "interpose/calls.h"
+#include "interpose/divert.h"
+#include "interpose/export.h"
+#include "interpose/libc.h"
+#include "interpose/view.h"
+
+/* FASTSYNC_PI=1: a private mutex becomes one with priority inheritance at its first use, before
+   anybody can hold it, so that the C library takes it for one too. */
+static uint32_t make_inheriting(struct fs_mutex *m, uint32_t kind)
+{
+    uint32_t old = kind;
+
+    if (kind == FS_KIND_DESTROYED || (kind & ~(FS_KIND_TYPE_MASK | FS_KIND_ELISION)) != 0 ||
+        (kind & FS_KIND_TYPE_MASK) == FS_KIND_ADAPTIVE)
+        return kind;
+    fs_cas_relaxed(&m->kind, &old, (kind & FS_KIND_TYPE_MASK) | FS_KIND_PI | FS_KIND_MADE_PI);
+    return fs_mutex_kind(m);
+}
+
+/* The kind by which our engines treat the mutex. Returns false when it is the C library's. */
+static bool settle_kind(struct fs_mutex *m, uint32_t *kind)
+{
+    uint32_t bits = fs_decide();
+
+    *kind = fs_mutex_kind(m);
+    if (bits & FS_DIVERT_LIBC)
+        return false;
+    if (bits & FS_DIVERT_PI)
+        *kind = make_inheriting(m, *kind);
+    return *kind == FS_KIND_DESTROYED || !(*kind & FS_KIND_CEILING);
+}
+
+/* A call of the C library's that may be missing in an old one. */
+#define HAND_OVER(member, ...)                                                                     \
+    (fs_libc_functions()->member ? fs_libc_functions()->member(__VA_ARGS__) : ENOSYS)
+
+static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind;
+
+    if (!settle_kind(m, &kind))
+        return HAND_OVER(mutex_lock, mutex);
+    return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
+}
+
+int fs_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind = fs_mutex_kind(m) | fs_divert;
+
+    if (FS_LIKELY(kind == FS_KIND_NORMAL) && FS_LIKELY(fs_word_lock_try_free_private(&m->word))) {
+        fs_store_relaxed(&m->owner, fs_thread_id());
+        return 0;
+    }
+    if (kind <= FS_KIND_ADAPTIVE)
+        return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
+    return lock_slow(mutex);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_lock)
+
+int fs_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind = fs_mutex_kind(m) | fs_divert;
+
+    if (FS_UNLIKELY(kind > FS_KIND_ADAPTIVE) && !settle_kind(m, &kind))
+        return HAND_OVER(mutex_trylock, mutex);
+    return fs_mutex_acquire(m, kind, FS_WAIT_NEVER, NULL);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_trylock)
+
+int fs_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *abstime)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    struct fs_deadline deadline = fs_deadline_of(CLOCK_REALTIME, abstime);
+    uint32_t kind;
+
+    if (!settle_kind(m, &kind))
+        return HAND_OVER(mutex_timedlock, mutex, abstime);
+    return fs_mutex_acquire(m, kind, FS_WAIT_UNTIL, &deadline);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_timedlock)
+
+int fs_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                               const struct timespec *abstime)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    struct fs_deadline deadline = fs_deadline_of(clock, abstime);
+    uint32_t kind;
+
+    if (!settle_kind(m, &kind))
+        return HAND_OVER(mutex_clocklock, mutex, clock, abstime);
+    if (!fs_clock_is_supported(clock))
+        return EINVAL;
+    return fs_mutex_acquire(m, kind, FS_WAIT_UNTIL, &deadline);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_clocklock)
+
+static FS_NOINLINE int unlock_slow(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind;
+
+    if (!settle_kind(m, &kind))
+        return HAND_OVER(mutex_unlock, mutex);
+    return fs_mutex_release(m, kind);
+}
+
+int fs_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind = fs_mutex_kind(m) | fs_divert;
+
+    if (FS_LIKELY(kind == FS_KIND_NORMAL)) {
+        fs_store_relaxed(&m->owner, 0);
+        fs_word_lock_release_private(&m->word);
+        return 0;
+    }
+    if (kind <= FS_KIND_ADAPTIVE)
+        return fs_mutex_release(m, kind);
+    return unlock_slow(mutex);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_unlock)
+
+/* The kind that an attribute object asks for; false: the attributes are not valid. */
+static bool kind_from_attributes(const pthread_mutexattr_t *attr, uint32_t *kind)
+{
+    const struct fs_libc *libc = fs_libc_functions();
+    int type = PTHREAD_MUTEX_NORMAL;
+    int protocol = PTHREAD_PRIO_NONE;
+    int shared = PTHREAD_PROCESS_PRIVATE;
+    int robust = PTHREAD_MUTEX_STALLED;
+
+    if (libc->mutexattr_gettype(attr, &type) != 0 ||
+        libc->mutexattr_getprotocol(attr, &protocol) != 0 ||
+        libc->mutexattr_getpshared(attr, &shared) != 0 ||
+        libc->mutexattr_getrobust(attr, &robust) != 0)
+        return false;
+    *kind = (uint32_t)type & FS_KIND_TYPE_MASK;
+    if (robust == PTHREAD_MUTEX_ROBUST)
+        *kind |= FS_KIND_ROBUST | FS_KIND_SHARED; /* as in the C library: robust implies shared */
+    if (protocol == PTHREAD_PRIO_INHERIT)
+        *kind |= FS_KIND_PI;
+    if (protocol == PTHREAD_PRIO_PROTECT)
+        *kind |= FS_KIND_CEILING;
+    if (shared == PTHREAD_PROCESS_SHARED)
+        *kind |= FS_KIND_SHARED;
+    return true;
+}
+
+int fs_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind = FS_KIND_NORMAL;
+
+    if (fs_is_away())
+        return HAND_OVER(mutex_init, mutex, attr);
+    if (attr) {
+        if (!kind_from_attributes(attr, &kind))
+            return EINVAL;
+        if (kind & FS_KIND_CEILING)
+            return HAND_OVER(mutex_init, mutex, attr);
+        if (kind & FS_KIND_PI && !fs_system_has(FS_FEATURE_PI))
+            return ENOTSUP;
+    }
+    memset(mutex, 0, sizeof *mutex);
+    fs_store_relaxed(&m->kind, kind);
+    return 0;
+}
+FS_EXPORT_VERSIONS(pthread_mutex_init)
+
+int fs_pthread_mutex_destroy(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind;
+
+    if (!settle_kind(m, &kind))
+        return HAND_OVER(mutex_destroy, mutex);
+    return fs_mutex_retire(m, kind);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_destroy)
+
+int fs_pthread_mutex_consistent(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind;
+
+    if (!settle_kind(m, &kind))
+        return HAND_OVER(mutex_consistent, mutex);
+    return fs_mutex_make_consistent(m, kind);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_consistent)
+
+int fs_pthread_mutex_getprioceiling(const pthread_mutex_t *mutex, int *ceiling)
+{
+    uint32_t kind;
+
+    if (settle_kind(fs_view_mutex(mutex), &kind))
+        return EINVAL; /* none of ours has a ceiling */
+    return HAND_OVER(mutex_getprioceiling, mutex, ceiling);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_getprioceiling)
+
+int fs_pthread_mutex_setprioceiling(pthread_mutex_t *mutex, int ceiling, int *old)
+{
+    uint32_t kind;
+
+    if (settle_kind(fs_view_mutex(mutex), &kind))
+        return EINVAL;
+    return HAND_OVER(mutex_setprioceiling, mutex, ceiling, old);
+}
+FS_EXPORT_VERSIONS(pthread_mutex_setprioceiling)

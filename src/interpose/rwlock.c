@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* The reader-writer lock calls: whose object it is, whom it prefers, and the writer that asks
+   again. Process-shared ones are the C library's. */
+#include <errno.h>
+#include <string.h>
+
+#include "interpose/calls.h"
+#include "interpose/divert.h"
+#include "interpose/export.h"
+#include "interpose/libc.h"
+#include "interpose/view.h"
+
+#define HAND_OVER(member, ...)                                                                     \
+    (fs_libc_functions()->member ? fs_libc_functions()->member(__VA_ARGS__) : ENOSYS)
+
+FS_ALWAYS_INLINE bool is_handed_over(const pthread_rwlock_t *lock)
+{
+    return FS_UNLIKELY(fs_is_away()) || FS_UNLIKELY(fs_rwlock_is_shared(lock));
+}
+
+/* Only the caller writes its own id there. */
+FS_ALWAYS_INLINE bool is_writer(const struct fs_rwlock_view *view)
+{
+    return fs_load_relaxed(&view->writer) == fs_thread_id();
+}
+
+static int read_until(pthread_rwlock_t *lock, const struct fs_deadline *deadline)
+{
+    struct fs_rwlock_view *view = fs_view_rwlock(lock);
+
+    if (is_writer(view))
+        return EDEADLK;
+    return fs_rwlock_read(&view->lock, fs_rwlock_preference(lock), deadline);
+}
+
+static int write_until(pthread_rwlock_t *lock, const struct fs_deadline *deadline)
+{
+    struct fs_rwlock_view *view = fs_view_rwlock(lock);
+    int err;
+
+    if (is_writer(view))
+        return EDEADLK;
+    err = fs_rwlock_write(&view->lock, fs_rwlock_preference(lock), deadline);
+    if (err == 0)
+        fs_store_relaxed(&view->writer, fs_thread_id());
+    return err;
+}
+
+int fs_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_rdlock, lock);
+    if (FS_LIKELY(fs_rwlock_read_fast(&fs_view_rwlock(lock)->lock)))
+        return 0;
+    return read_until(lock, NULL);
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_rdlock)
+
+int fs_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
+{
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_tryrdlock, lock);
+    return fs_rwlock_try_read(&fs_view_rwlock(lock)->lock, fs_rwlock_preference(lock));
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_tryrdlock)
+
+int fs_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *abstime)
+{
+    struct fs_deadline deadline = fs_deadline_of(CLOCK_REALTIME, abstime);
+
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_timedrdlock, lock, abstime);
+    if (!fs_deadline_is_valid(&deadline))
+        return EINVAL;
+    return read_until(lock, &deadline);
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_timedrdlock)
+
+int fs_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
+                                  const struct timespec *abstime)
+{
+    struct fs_deadline deadline = fs_deadline_of(clock, abstime);
+
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_clockrdlock, lock, clock, abstime);
+    if (!fs_clock_is_supported(clock) || !fs_deadline_is_valid(&deadline))
+        return EINVAL;
+    return read_until(lock, &deadline);
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_clockrdlock)
+
+int fs_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+    struct fs_rwlock_view *view = fs_view_rwlock(lock);
+
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_wrlock, lock);
+    if (FS_LIKELY(fs_rwlock_write_fast(&view->lock))) {
+        fs_store_relaxed(&view->writer, fs_thread_id());
+        return 0;
+    }
+    return write_until(lock, NULL);
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_wrlock)
+
+int fs_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
+{
+    struct fs_rwlock_view *view = fs_view_rwlock(lock);
+    int err;
+
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_trywrlock, lock);
+    err = fs_rwlock_try_write(&view->lock);
+    if (err == 0)
+        fs_store_relaxed(&view->writer, fs_thread_id());
+    return err;
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_trywrlock)
+
+int fs_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *abstime)
+{
+    struct fs_deadline deadline = fs_deadline_of(CLOCK_REALTIME, abstime);
+
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_timedwrlock, lock, abstime);
+    if (!fs_deadline_is_valid(&deadline))
+        return EINVAL;
+    return write_until(lock, &deadline);
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_timedwrlock)
+
+int fs_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
+                                  const struct timespec *abstime)
+{
+    struct fs_deadline deadline = fs_deadline_of(clock, abstime);
+
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_clockwrlock, lock, clock, abstime);
+    if (!fs_clock_is_supported(clock) || !fs_deadline_is_valid(&deadline))
+        return EINVAL;
+    return write_until(lock, &deadline);
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_clockwrlock)
+
+int fs_pthread_rwlock_unlock(pthread_rwlock_t *lock)
+{
+    struct fs_rwlock_view *view = fs_view_rwlock(lock);
+
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_unlock, lock);
+    /* A writer inside is the one that leaves: with one, nobody else is there. */
+    if (fs_load_relaxed(&view->writer) != 0)
+        fs_store_relaxed(&view->writer, 0);
+    if (FS_UNLIKELY(!fs_rwlock_release_fast(&view->lock)))
+        fs_rwlock_release(&view->lock, fs_rwlock_preference(lock));
+    return 0;
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_unlock)
+
+int fs_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attr)
+{
+    const struct fs_libc *libc;
+    int shared = PTHREAD_PROCESS_PRIVATE;
+    int kind = PTHREAD_RWLOCK_DEFAULT_NP;
+
+    if (fs_is_away())
+        return HAND_OVER(rwlock_init, lock, attr);
+    if (attr) {
+        libc = fs_libc_functions();
+        if (libc->rwlockattr_getpshared(attr, &shared) != 0 ||
+            libc->rwlockattr_getkind(attr, &kind) != 0)
+            return EINVAL;
+        if (shared == PTHREAD_PROCESS_SHARED)
+            return HAND_OVER(rwlock_init, lock, attr);
+    }
+    memset(lock, 0, sizeof *lock);
+    lock->__data.__flags = (unsigned)kind;
+    return 0;
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_init)
+
+int fs_pthread_rwlock_destroy(pthread_rwlock_t *lock)
+{
+    if (is_handed_over(lock))
+        return HAND_OVER(rwlock_destroy, lock);
+    return 0;
+}
+FS_EXPORT_VERSIONS(pthread_rwlock_destroy)

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* The C library's objects as ours see them. This is the only place that knows both layouts, and
+   it checks that they agree. */
+#ifndef FS_INTERPOSE_VIEW_H
+#define FS_INTERPOSE_VIEW_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "lock/condition.h"
+#include "lock/mutex.h"
+#include "lock/rwlock.h"
+
+#define FS_SAME_PLACE(ours, member, theirs)                                                        \
+    _Static_assert(offsetof(ours, member) == offsetof(pthread_mutex_t, __data.theirs),             \
+                   "the C library keeps " #theirs " elsewhere")
+
+FS_SAME_PLACE(struct fs_mutex, word, __lock);
+FS_SAME_PLACE(struct fs_mutex, count, __count);
+FS_SAME_PLACE(struct fs_mutex, owner, __owner);
+FS_SAME_PLACE(struct fs_mutex, nusers, __nusers);
+FS_SAME_PLACE(struct fs_mutex, kind, __kind);
+FS_SAME_PLACE(struct fs_mutex, link, __list);
+_Static_assert(sizeof(struct fs_mutex) <= sizeof(pthread_mutex_t), "our mutex is too large");
+
+/* A private condition variable of ours. All zero: waits use CLOCK_REALTIME. */
+struct fs_cond_view {
+    struct fs_condition condition;
+    uint32_t is_monotonic;
+};
+
+_Static_assert(sizeof(struct fs_cond_view) <= 16, "the C library's flags come later");
+_Static_assert(sizeof(struct fs_cond_view) <= sizeof(pthread_cond_t), "too large");
+
+/* A private reader-writer lock of ours, up to the fields we share with the C library. */
+struct fs_rwlock_view {
+    struct fs_rwlock lock;
+    uint32_t unused[4];
+    fs_word writer; /* id of the thread that holds the lock for writing */
+};
+
+_Static_assert(offsetof(struct fs_rwlock_view, writer) ==
+                   offsetof(pthread_rwlock_t, __data.__cur_writer),
+               "the C library keeps the writer elsewhere");
+
+FS_ALWAYS_INLINE struct fs_mutex *fs_view_mutex(const pthread_mutex_t *mutex)
+{
+    return (struct fs_mutex *)(uintptr_t)mutex;
+}
+
+FS_ALWAYS_INLINE struct fs_cond_view *fs_view_cond(const pthread_cond_t *cond)
+{
+    return (struct fs_cond_view *)(uintptr_t)cond;
+}
+
+FS_ALWAYS_INLINE struct fs_rwlock_view *fs_view_rwlock(const pthread_rwlock_t *lock)
+{
+    return (struct fs_rwlock_view *)(uintptr_t)lock;
+}
+
+/* Where and how the C library marks a process-shared condition variable; found out by
+   initialising one (startup.c). */
+extern FS_HIDDEN struct fs_shared_mark {
+    unsigned offset;
+    uint32_t mask;
+} fs_shared_mark;
+
+FS_ALWAYS_INLINE bool fs_cond_is_shared(const pthread_cond_t *cond)
+{
+    const fs_word *mark = (const void *)((const char *)cond + fs_shared_mark.offset);
+
+    return (fs_load_relaxed(mark) & fs_shared_mark.mask) != 0; /* settled by the initialisation */
+}
+
+FS_ALWAYS_INLINE bool fs_rwlock_is_shared(const pthread_rwlock_t *lock)
+{
+    return *(const volatile signed char *)&lock->__data.__shared != 0;
+}
+
+FS_ALWAYS_INLINE enum fs_rw_preference fs_rwlock_preference(const pthread_rwlock_t *lock)
+{
+    return lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP
+               ? FS_RW_PREFER_WRITERS
+               : FS_RW_PREFER_READERS;
+}
+
+/* Only these two clocks can end a wait. */
+FS_ALWAYS_INLINE bool fs_clock_is_supported(clockid_t clock)
+{
+    return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+}
+
+FS_ALWAYS_INLINE struct fs_deadline fs_deadline_of(clockid_t clock, const struct timespec *at)
+{
+    return (struct fs_deadline){.sec = at->tv_sec,
+                                .nsec = at->tv_nsec,
+                                .clock = clock == CLOCK_MONOTONIC ? FS_CLOCK_MONOTONIC
+                                                                  : FS_CLOCK_REALTIME};
+}
+
+#endif

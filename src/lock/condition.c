@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting, signalling and broadcasting over waiter_group.h. What the kernel does for PI
+   mutexes is in condition_pi.c. */
+#include "lock/condition.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/spin.h"
+#include "lock/settings.h"
+
+/* A waiter spins this many times as long as a locker. */
+#define FS_CONDITION_SPIN_FACTOR 4u
+
+/* A bucket's luck: the low byte counts spins in vain in a row; from FS_LUCK_OUT on only every
+   FS_LUCK_PROBE-th wait tries again, counted in the bits above. */
+#define FS_LUCK_MISSES 0xffu
+#define FS_LUCK_OUT 4u
+#define FS_LUCK_PROBE 32u
+#define FS_LUCK_WAIT 0x100u
+
+static uint32_t queued_bit(enum fs_table_kind table)
+{
+    return table == FS_TABLE_PI ? FS_CONDITION_QUEUED_PI : FS_CONDITION_QUEUED_PLAIN;
+}
+
+bool fs_condition_join(struct fs_condition *c, fs_word *mutex, enum fs_move move,
+                       enum fs_table_kind table, const void *thread, struct fs_wait *wait)
+{
+    uint32_t bit = queued_bit(table);
+
+    wait->table = table;
+    wait->bucket = fs_bucket_of(c, table);
+    if (!wait->bucket)
+        return false;
+    fs_bucket_lock(wait->bucket, table);
+    wait->slot = fs_bucket_join(wait->bucket, c, mutex, move, thread);
+    if (wait->slot && !(fs_load_relaxed(&c->queued) & bit))
+        fs_or_relaxed(&c->queued, bit); /* published by whichever lock orders the signal after us */
+    fs_bucket_unlock(wait->bucket, table);
+    return wait->slot != NULL;
+}
+
+static bool is_queued(const struct fs_slot *slot)
+{
+    uint32_t state = fs_load_relaxed(&slot->state);
+
+    return state == FS_SLOT_WAITING || state == FS_SLOT_SLEEPING;
+}
+
+/* Takes the caller out of the queue if nobody has (C1). Returns the state that was settled:
+   FREE when the caller quit. */
+static enum fs_slot_state quit(struct fs_wait *wait)
+{
+    struct fs_slot *slot = wait->slot;
+    enum fs_slot_state settled;
+
+    fs_bucket_lock(wait->bucket, wait->table);
+    if (is_queued(slot)) {
+        fs_slot_unlink(slot);
+        fs_store_relaxed(&slot->state, FS_SLOT_FREE);
+    }
+    settled = (enum fs_slot_state)fs_load_relaxed(&slot->state);
+    fs_bucket_unlock(wait->bucket, wait->table);
+    return settled;
+}
+
+bool fs_condition_retract(struct fs_wait *wait)
+{
+    return quit(wait) == FS_SLOT_SIGNALLED;
+}
+
+static unsigned spin_allowance(const struct fs_bucket *bucket)
+{
+    uint32_t luck = fs_load_relaxed(&bucket->luck);
+
+    if ((luck & FS_LUCK_MISSES) >= FS_LUCK_OUT && (luck / FS_LUCK_WAIT) % FS_LUCK_PROBE != 0)
+        return 0;
+    return fs_spin_budget() * FS_CONDITION_SPIN_FACTOR;
+}
+
+/* A lost update between two waiters only makes the lesson slower. */
+static void learn(struct fs_bucket *bucket, unsigned allowance, bool paid)
+{
+    uint32_t luck = fs_load_relaxed(&bucket->luck);
+    uint32_t misses = luck & FS_LUCK_MISSES;
+
+    if (allowance != 0)
+        misses = paid ? 0 : misses + (misses < FS_LUCK_MISSES);
+    fs_store_relaxed(&bucket->luck, ((luck & ~FS_LUCK_MISSES) + FS_LUCK_WAIT) | misses);
+}
+
+/* True when somebody settled the slot while its owner spun. */
+static bool spin(struct fs_wait *wait)
+{
+    unsigned allowance = spin_allowance(wait->bucket);
+    bool paid = false;
+
+    for (unsigned i = 0; i < allowance && !paid; i++) {
+        paid = fs_load_acquire(&wait->slot->state) != FS_SLOT_WAITING;
+        fs_spin_pause();
+    }
+    learn(wait->bucket, allowance, paid);
+    return paid;
+}
+
+/* A real-time thread that is going to sleep takes its place among its likes. */
+static void take_priority(struct fs_wait *wait)
+{
+    unsigned priority = fs_system_thread_priority();
+
+    if (priority == 0)
+        return;
+    fs_bucket_lock(wait->bucket, wait->table);
+    if (is_queued(wait->slot))
+        fs_slot_set_priority(wait->slot, priority);
+    fs_bucket_unlock(wait->bucket, wait->table);
+}
+
+static int outcome(enum fs_slot_state state)
+{
+    return state == FS_SLOT_INTERRUPTED ? ECANCELED : 0;
+}
+
+int fs_condition_block(struct fs_wait *wait, const struct fs_deadline *deadline)
+{
+    struct fs_slot *slot = wait->slot;
+    struct fs_group *group = slot->group;
+    uint32_t state = FS_SLOT_WAITING;
+
+    if (spin(wait) || !fs_cas_seq_cst(&slot->state, &state, FS_SLOT_SLEEPING))
+        return outcome((enum fs_slot_state)fs_load_acquire(&slot->state));
+    take_priority(wait);
+    for (;;) {
+        /* Word before state: the word changes after the state, so a stale word means a
+           sleep that fails. Pairs with choose(). */
+        uint32_t word = fs_load_acquire(&group->word);
+
+        state = fs_load_acquire(&slot->state);
+        if (state != FS_SLOT_SLEEPING)
+            return outcome((enum fs_slot_state)state);
+        if (fs_futex_wait_bitset(&group->word, word, slot->bit, deadline, FS_SCOPE_PRIVATE) ==
+            ETIMEDOUT) {
+            state = quit(wait);
+            return state == FS_SLOT_FREE ? ETIMEDOUT : outcome((enum fs_slot_state)state);
+        }
+    }
+}
+
+bool fs_wait_was_moved(const struct fs_wait *wait)
+{
+    return fs_load_acquire(&wait->slot->group->moved) != 0;
+}
+
+/* Settles a queued slot. Returns whether its owner may be asleep. Requires the bucket's lock. */
+static bool choose(struct fs_slot *slot, enum fs_slot_state state)
+{
+    bool asleep;
+
+    fs_slot_unlink(slot);
+    asleep = fs_exchange_acq_rel(&slot->state, state) == FS_SLOT_SLEEPING;
+    return asleep;
+}
+
+/* Chooses the first waiter of a table. Returns false when there is none. */
+static bool signal_table(struct fs_condition *c, enum fs_table_kind table)
+{
+    struct fs_bucket *bucket = fs_bucket_of(c, table);
+    struct fs_slot *slot;
+    fs_word *word = NULL;
+    uint32_t bit = 0;
+
+    if (!bucket)
+        return false;
+    fs_bucket_lock(bucket, table);
+    slot = fs_bucket_first(bucket, c);
+    if (!slot) {
+        fs_and_release(&c->queued, ~queued_bit(table));
+    } else if (table == FS_TABLE_PI) {
+        fs_slot_unlink(slot);
+        fs_condition_release_pi(slot, FS_SLOT_SIGNALLED);
+    } else if (choose(slot, FS_SLOT_SIGNALLED)) {
+        word = &slot->group->word;
+        bit = slot->bit;
+        fs_add_release(word, 1);
+    }
+    fs_bucket_unlock(bucket, table);
+    /* The slot may be another's by now: a wake too many only makes that one look. */
+    if (word)
+        fs_futex_wake_bitset(word, 1, bit, FS_SCOPE_PRIVATE);
+    return slot != NULL;
+}
+
+void fs_condition_signal_slow(struct fs_condition *c)
+{
+    uint32_t queued = fs_load_acquire(&c->queued);
+
+    if (queued & FS_CONDITION_QUEUED_PLAIN && signal_table(c, FS_TABLE_PLAIN))
+        return;
+    if (queued & FS_CONDITION_QUEUED_PI)
+        signal_table(c, FS_TABLE_PI);
+}
+
+/* ---- broadcast -------------------------------------------------------------- */
+
+/* A group whose members have all been signalled, held until they are on their way. */
+struct herd {
+    struct fs_group *groups; /* linked by next_herd */
+};
+
+static bool owns_mutex(const struct fs_group *group)
+{
+    return group->move == FS_MOVE_BY_OWNER &&
+           fs_mutex_is_mine((const struct fs_mutex *)(const void *)group->mutex);
+}
+
+/* How a broadcaster gets a group going. Decided under the bucket's lock, while queued members
+   keep the mutex alive; if the caller owns the mutex, it stays alive until the caller gives it up. */
+enum departure {
+    DEPART_AWAKE,  /* wake all */
+    DEPART_MOVED,  /* move to the mutex, which the caller holds */
+    DEPART_LED,    /* wake some; the first of them to hold the mutex moves the rest */
+};
+
+static enum departure plan(const struct fs_group *group, unsigned asleep)
+{
+    if (group->move == FS_MOVE_NEVER || !fs_settings.requeue)
+        return DEPART_AWAKE;
+    if (owns_mutex(group))
+        return DEPART_MOVED;
+    return asleep > fs_settings.processors ? DEPART_LED : DEPART_AWAKE;
+}
+
+/* Signals every queued member. Returns how many may be asleep. */
+static unsigned empty_queue(struct fs_group *group)
+{
+    unsigned asleep = 0;
+
+    while (group->first)
+        asleep += choose(group->first, FS_SLOT_SIGNALLED);
+    return asleep;
+}
+
+/* Closes a group of this condition variable and, if members sleep, adds it to the herd. */
+static void close_group(struct fs_group *group, struct herd *herd)
+{
+    unsigned asleep = empty_queue(group);
+
+    group->closed = true;
+    if (asleep == 0)
+        return;
+    group->departure = plan(group, asleep);
+    fs_or_relaxed(&group->used, FS_GROUP_HELD); /* C5 */
+    fs_store_relaxed(&group->moved, group->departure != DEPART_AWAKE);
+    /* Pairs with fs_condition_finish. A member that slips through before this store does not
+       sleep, so it need not lead: one that send_off wakes does. */
+    fs_store_release(&group->pending, group->departure == DEPART_LED);
+    fs_add_release(&group->word, 1);
+    group->next_herd = herd->groups;
+    herd->groups = group;
+}
+
+/* Moves what sleeps on the group's word to the mutex, which the caller holds (C4), and wakes
+   `ahead` of them at once. */
+static void move_members(struct fs_group *group, int ahead)
+{
+    uint32_t word = fs_load_relaxed(&group->word); /* closed: nobody changes it any more */
+
+    fs_word_lock_mark_contended(group->mutex);
+    if (fs_futex_cmp_requeue(&group->word, group->mutex, word, ahead, FS_WAKE_ALL,
+                             FS_SCOPE_PRIVATE, NULL) != 0)
+        fs_futex_wake(&group->word, FS_WAKE_ALL, FS_SCOPE_PRIVATE);
+}
+
+static void send_off(struct fs_group *group, int ahead)
+{
+    switch ((enum departure)group->departure) {
+    case DEPART_MOVED:
+        move_members(group, ahead > 0 ? ahead - 1 : 0);
+        break;
+    case DEPART_LED:
+        fs_futex_wake(&group->word, ahead > 1 ? ahead : 1, FS_SCOPE_PRIVATE);
+        break;
+    case DEPART_AWAKE:
+        fs_futex_wake(&group->word, FS_WAKE_ALL, FS_SCOPE_PRIVATE);
+        break;
+    }
+}
+
+/* Both return whether they signalled anybody. If nobody was, and only then, the condition variable
+   may still be touched: one of those signalled may destroy it at once (C2). */
+static bool broadcast_plain(struct fs_condition *c, bool may_touch)
+{
+    struct fs_bucket *bucket = fs_bucket_of(c, FS_TABLE_PLAIN);
+    struct herd herd = {0};
+    int ahead = (int)fs_settings.processors;
+    bool found = false;
+
+    if (!bucket)
+        return false;
+    fs_bucket_lock(bucket, FS_TABLE_PLAIN);
+    for (struct fs_group *group = bucket->groups; group; group = group->next)
+        if (group->condition == c && group->first) {
+            found = true;
+            close_group(group, &herd);
+        }
+    if (!found && may_touch)
+        fs_and_release(&c->queued, ~FS_CONDITION_QUEUED_PLAIN);
+    fs_bucket_unlock(bucket, FS_TABLE_PLAIN);
+    while (herd.groups) {
+        struct fs_group *group = herd.groups;
+
+        herd.groups = group->next_herd;
+        send_off(group, ahead);
+        ahead = 0;
+        fs_and_release(&group->used, ~FS_GROUP_HELD);
+    }
+    return found;
+}
+
+static bool broadcast_pi(struct fs_condition *c)
+{
+    struct fs_bucket *bucket = fs_bucket_of(c, FS_TABLE_PI);
+    struct fs_slot *slot;
+    bool found = false;
+
+    if (!bucket)
+        return false;
+    fs_bucket_lock(bucket, FS_TABLE_PI);
+    while ((slot = fs_bucket_first(bucket, c)) != NULL) {
+        found = true;
+        fs_slot_unlink(slot);
+        fs_condition_release_pi(slot, FS_SLOT_SIGNALLED);
+    }
+    if (!found)
+        fs_and_release(&c->queued, ~FS_CONDITION_QUEUED_PI);
+    fs_bucket_unlock(bucket, FS_TABLE_PI);
+    return found;
+}
+
+void fs_condition_broadcast_slow(struct fs_condition *c)
+{
+    uint32_t queued = fs_load_acquire(&c->queued);
+    bool found = queued & FS_CONDITION_QUEUED_PI && broadcast_pi(c);
+
+    if (queued & FS_CONDITION_QUEUED_PLAIN)
+        broadcast_plain(c, !found);
+}
+
+void fs_condition_finish(struct fs_wait *wait, bool holds)
+{
+    struct fs_slot *slot = wait->slot;
+    struct fs_group *group = slot->group;
+
+    if (holds && fs_load_relaxed(&group->pending) != 0 &&
+        fs_exchange_acquire(&group->pending, 0) != 0)
+        move_members(group, (int)fs_settings.processors - 1);
+    fs_slot_leave(slot);
+}
+
+/* The slot belonged to `thread` a moment ago; whether it still does, and waits, is settled
+   under the lock. */
+static void interrupt_slot(struct fs_slot *slot, const void *thread, enum fs_table_kind table)
+{
+    struct fs_group *group = slot->group;
+    struct fs_bucket *bucket = group->bucket;
+    uint32_t bit = 0;
+
+    fs_bucket_lock(bucket, table);
+    if (is_queued(slot) && fs_load_pointer_relaxed(&slot->thread) == thread) {
+        if (table == FS_TABLE_PI) {
+            fs_slot_unlink(slot);
+            fs_condition_release_pi(slot, FS_SLOT_INTERRUPTED);
+        } else if (choose(slot, FS_SLOT_INTERRUPTED)) {
+            bit = slot->bit;
+            fs_add_release(&group->word, 1);
+        }
+    }
+    fs_bucket_unlock(bucket, table);
+    if (bit != 0)
+        fs_futex_wake_bitset(&group->word, 1, bit, FS_SCOPE_PRIVATE);
+}
+
+void fs_condition_interrupt(const void *thread)
+{
+    fs_groups_visit_thread(thread, interrupt_slot);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The ownership stage in front of every engine, and the choice of the engine by
+   the kind. The waiting is word_lock.c's, robust_mutex.c's and pi_mutex.c's business. */
+#include "lock/mutex.h"
+
+#include <errno.h>
+
+static bool is_plain(uint32_t kind)
+{
+    return (kind & (FS_KIND_ROBUST | FS_KIND_PI)) == 0;
+}
+
+int fs_mutex_acquire_again(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode)
+{
+    switch (kind & FS_KIND_TYPE_MASK) {
+    case FS_KIND_RECURSIVE:
+        if (m->count == UINT32_MAX)
+            return EAGAIN;
+        m->count++;
+        return 0;
+    case FS_KIND_ERRORCHECK:
+        return mode == FS_WAIT_NEVER && is_plain(kind) ? EBUSY : EDEADLK; /* as the C library */
+    default:
+        return -1;
+    }
+}
+
+static int acquire_word(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
+                        const struct fs_deadline *deadline)
+{
+    enum fs_scope scope = fs_kind_scope(kind);
+    bool taken = scope == FS_SCOPE_PRIVATE && mode != FS_WAIT_WOKEN
+                     ? fs_word_lock_try_free_private(&m->word)
+                     : mode != FS_WAIT_WOKEN && fs_word_lock_try_free(&m->word);
+
+    if (taken)
+        return 0;
+    if (mode == FS_WAIT_NEVER)
+        return fs_word_lock_try(&m->word) ? 0 : EBUSY;
+    return fs_word_lock_acquire_slow(&m->word, deadline, scope, mode == FS_WAIT_WOKEN);
+}
+
+int fs_mutex_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
+                     const struct fs_deadline *deadline)
+{
+    int err;
+
+    if (FS_UNLIKELY(kind == FS_KIND_DESTROYED))
+        return EINVAL;
+    if (!is_plain(kind))
+        return kind & FS_KIND_PI ? fs_pi_acquire(m, kind, mode, deadline)
+                                 : fs_robust_acquire(m, kind, mode, deadline);
+    if (fs_kind_checks_owner(kind) && fs_mutex_is_mine(m)) {
+        err = fs_mutex_acquire_again(m, kind, mode);
+        if (err >= 0)
+            return err;
+    }
+    err = acquire_word(m, kind, mode, deadline);
+    if (err != 0)
+        return err;
+    fs_store_relaxed(&m->owner, fs_thread_id());
+    m->count = 1;
+    if (kind & FS_KIND_SHARED)
+        m->nusers++;
+    return 0;
+}
+
+int fs_mutex_release(struct fs_mutex *m, uint32_t kind)
+{
+    if (FS_UNLIKELY(kind == FS_KIND_DESTROYED))
+        return EINVAL;
+    if (!is_plain(kind))
+        return kind & FS_KIND_PI ? fs_pi_release(m, kind) : fs_robust_release(m, kind);
+    if (fs_kind_checks_owner(kind)) {
+        if (!fs_mutex_is_mine(m))
+            return EPERM;
+        if ((kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && --m->count != 0)
+            return 0;
+    }
+    fs_store_relaxed(&m->owner, 0);
+    if (kind & FS_KIND_SHARED)
+        m->nusers--;
+    if (kind & (FS_KIND_SHARED | FS_KIND_TURNED_OVER))
+        fs_word_lock_release_plain(&m->word, fs_kind_scope(kind));
+    else
+        fs_word_lock_release_private(&m->word);
+    return 0;
+}
+
+int fs_mutex_make_consistent(struct fs_mutex *m, uint32_t kind)
+{
+    if (kind == FS_KIND_DESTROYED || !(kind & FS_KIND_ROBUST) ||
+        fs_load_relaxed(&m->owner) != FS_OWNER_INCONSISTENT)
+        return EINVAL;
+    fs_store_relaxed(&m->owner, fs_thread_id());
+    return 0;
+}
+
+/* A robust mutex may be destroyed while its word still says locked: its owner may
+   have died. The C library decides in the same way. */
+int fs_mutex_retire(struct fs_mutex *m, uint32_t kind)
+{
+    if (kind != FS_KIND_DESTROYED && !(kind & FS_KIND_ROBUST)) {
+        if (m->nusers != 0 || fs_load_relaxed(&m->owner) != 0)
+            return EBUSY;
+        if (kind & FS_KIND_PI ? fs_load_relaxed(&m->word) != 0
+                              : fs_lock_is_held(fs_load_relaxed(&m->word)))
+            return EBUSY;
+    }
+    fs_store_relaxed(&m->kind, FS_KIND_DESTROYED);
+    return 0;
+}
+
+void fs_mutex_turn_over(struct fs_mutex *m)
+{
+    uint32_t kind = fs_mutex_kind(m);
+
+    if (kind == FS_KIND_DESTROYED || !fs_kind_has_private_word(kind) ||
+        (kind & FS_KIND_TURNED_OVER) || !fs_mutex_is_mine(m))
+        return;
+    /* Contended, since others may sleep on it; to the C library only 0, 1 and 2 have
+       a meaning of their own (W5). */
+    fs_exchange_release(&m->word, FS_LOCK_CONTENDED);
+    fs_store_relaxed(&m->kind, kind | FS_KIND_TURNED_OVER);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* A mutex of every kind: who may take it again, what the kind says, and which
+   word protocol does the waiting. The fields lie where the C library has
+   them, so that a mutex shared with a process without this library, a debugger, and the
+   kernel's robust list all find what they expect.
+
+   kind: bits 0 and 1 the type; 4 robust; 5 priority inheritance; 6 priority
+   ceiling; 7 process-shared; 8 and 9 lock elision hints, ignored. Bit 16 is ours: a
+   private mutex that was turned over to the C library's protocol for good
+   (fs_mutex_turn_over). Bit 17 is ours: priority inheritance that the program did not ask for.
+   All ones: destroyed.
+
+   owner: the thread id of the holder, also for a normal mutex. Written by the
+   holder only, cleared before the release. For a robust mutex also the two
+   special values below.
+
+   count: depth of a recursive mutex. nusers: threads inside a condition wait, plus, for kinds
+   that other processes or the kernel see, one for the holder, as the C library counts.
+
+   Invariants:
+   M1  owner == my id only while I hold the mutex (the id of a fork parent apart).
+   M2  count and nusers change only while the mutex is held by who changes them.
+   M3  A mutex is turned over by its holder only, and never back. */
+#ifndef FS_LOCK_MUTEX_H
+#define FS_LOCK_MUTEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lock/word_lock.h"
+
+#define FS_KIND_NORMAL 0u
+#define FS_KIND_RECURSIVE 1u
+#define FS_KIND_ERRORCHECK 2u
+#define FS_KIND_ADAPTIVE 3u
+#define FS_KIND_TYPE_MASK 3u
+#define FS_KIND_ROBUST 0x10u
+#define FS_KIND_PI 0x20u
+#define FS_KIND_CEILING 0x40u
+#define FS_KIND_SHARED 0x80u
+#define FS_KIND_ELISION 0x300u
+#define FS_KIND_TURNED_OVER 0x10000u
+#define FS_KIND_MADE_PI 0x20000u
+#define FS_KIND_DESTROYED UINT32_MAX
+
+/* owner of a robust mutex: not yet declared consistent by its holder; beyond repair. */
+#define FS_OWNER_INCONSISTENT 0x7fffffffu
+#define FS_OWNER_UNRECOVERABLE 0x7ffffffeu
+
+/* An entry of the kernel's robust list. `next` comes second: the list links these
+   members, and the C library finds `prev` right before. */
+struct fs_robust_link {
+    void *prev;
+    void *next;
+};
+
+struct fs_mutex {
+    fs_word word;
+    uint32_t count;
+    fs_word owner;
+    uint32_t nusers;
+    fs_word kind;
+    uint32_t spare; /* the C library: spins and elision */
+    struct fs_robust_link link;
+};
+
+FS_ALWAYS_INLINE uint32_t fs_mutex_kind(const struct fs_mutex *m)
+{
+    return fs_load_relaxed(&m->kind); /* settled before the mutex is used, or by its holder */
+}
+
+FS_ALWAYS_INLINE enum fs_scope fs_kind_scope(uint32_t kind)
+{
+    return kind & FS_KIND_SHARED ? FS_SCOPE_SHARED : FS_SCOPE_PRIVATE;
+}
+
+/* Private, and in the 0/1/2 protocol: a condition variable may move its waiters
+   here, and the holder may turn it over. */
+FS_ALWAYS_INLINE bool fs_kind_has_private_word(uint32_t kind)
+{
+    return (kind & (FS_KIND_ROBUST | FS_KIND_PI | FS_KIND_CEILING | FS_KIND_SHARED)) == 0;
+}
+
+FS_ALWAYS_INLINE bool fs_kind_checks_owner(uint32_t kind)
+{
+    uint32_t type = kind & FS_KIND_TYPE_MASK;
+
+    return type == FS_KIND_RECURSIVE || type == FS_KIND_ERRORCHECK;
+}
+
+FS_ALWAYS_INLINE bool fs_mutex_is_mine(const struct fs_mutex *m)
+{
+    return fs_load_relaxed(&m->owner) == fs_thread_id(); /* M1: nobody else writes my id */
+}
+
+/* How an acquisition may wait. */
+enum fs_wait_mode {
+    FS_WAIT_FOREVER,
+    FS_WAIT_UNTIL,  /* a deadline */
+    FS_WAIT_NEVER,  /* try */
+    FS_WAIT_WOKEN,  /* for ever, by a waiter that slept on the mutex's own word */
+};
+
+/* Acquires the mutex, of any kind but the ceiling ones.
+   Returns 0; EDEADLK (errorcheck, held by the caller); EAGAIN (recursive, depth
+   exhausted); EBUSY (try); ETIMEDOUT, EINVAL (deadline); EOWNERDEAD (held, the state it guards
+   is inconsistent); ENOTRECOVERABLE; EINVAL (destroyed); ENOTSUP (the kernel has no
+   priority inheritance). */
+int fs_mutex_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
+                     const struct fs_deadline *deadline);
+
+/* Releases. Returns 0, EPERM (errorcheck, recursive, robust or PI: not the
+   holder), EINVAL (destroyed). */
+int fs_mutex_release(struct fs_mutex *m, uint32_t kind);
+
+/* Declares the state of a robust mutex consistent. Returns 0 or EINVAL. */
+int fs_mutex_make_consistent(struct fs_mutex *m, uint32_t kind);
+
+/* Returns 0 and marks the mutex destroyed, or EBUSY. */
+int fs_mutex_retire(struct fs_mutex *m, uint32_t kind);
+
+/* By the holder of a private-word mutex: from now on the C library's own calls may
+   be used on it beside ours. No effect on another kind or thread. */
+void fs_mutex_turn_over(struct fs_mutex *m);
+
+/* ---- the engines: one per word protocol, all of one shape ------------------- */
+
+int fs_robust_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
+                      const struct fs_deadline *deadline);
+int fs_robust_release(struct fs_mutex *m, uint32_t kind);
+
+int fs_pi_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
+                  const struct fs_deadline *deadline);
+int fs_pi_release(struct fs_mutex *m, uint32_t kind);
+
+/* What a thread that holds the mutex gets when it asks again: 0 and one level
+   deeper, EAGAIN, EDEADLK, EBUSY; or -1: its type lets it wait for itself. */
+int fs_mutex_acquire_again(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* The mutex with priority inheritance: the kernel owns the word's protocol. Free to
+   locked and back is ours when nobody waits; everything else is FUTEX_LOCK_PI and
+   FUTEX_UNLOCK_PI. Also the robust variety, which is on the robust list besides.
+
+   Invariants:
+   P1  The word is 0 or holds the owner's thread id; with FS_PI_WAITERS only the
+       kernel changes it.
+   P2  A word with FS_PI_OWNER_DIED that we hold is cleared of it before we return, and reported
+       by EOWNERDEAD if the mutex is robust.
+   P3  In a fork child the id that the forking thread had before is the child's own too, for a
+       mutex that the program believes an ordinary one (FS_KIND_MADE_PI): fork handlers unlock
+       there what they locked in the parent. */
+#include <errno.h>
+
+#include "lock/mutex.h"
+#include "lock/pi_mutex.h"
+#include "lock/robust_list.h"
+
+#define FS_INHERITED_MAX 4
+
+/* Ids under which the calling thread, or the thread that forked it, has called fork; newest first. */
+static FS_THREAD_LOCAL uint32_t inherited[FS_INHERITED_MAX];
+
+void fs_pi_before_fork(void)
+{
+    if (inherited[0] == fs_thread_id())
+        return;
+    for (int i = FS_INHERITED_MAX - 1; i > 0; i--)
+        inherited[i] = inherited[i - 1];
+    inherited[0] = fs_thread_id();
+}
+
+static bool is_inherited(uint32_t kind, uint32_t id)
+{
+    if (id == 0 || !(kind & FS_KIND_MADE_PI))
+        return false;
+    for (int i = 0; i < FS_INHERITED_MAX; i++)
+        if (inherited[i] == id)
+            return true;
+    return false;
+}
+
+/* The caller waits for itself, or for a thread that is gone without a trace: POSIX's
+   deadlock, which ends with the deadline or never. */
+static int wait_in_vain(const struct fs_deadline *deadline)
+{
+    fs_word nobody = {0};
+
+    while (fs_futex_wait(&nobody, 0, deadline, FS_SCOPE_PRIVATE) != ETIMEDOUT)
+        ;
+    return ETIMEDOUT;
+}
+
+static int lock_through_kernel(struct fs_mutex *m, uint32_t kind, const struct fs_deadline *deadline)
+{
+    for (;;) {
+        int err = fs_futex_lock_pi(&m->word, deadline, fs_kind_scope(kind));
+
+        switch (err) {
+        case 0:
+        case ETIMEDOUT:
+            return err;
+        case EINTR:
+            break;
+        case EAGAIN: /* the owner is exiting: the kernel will know more in a moment */
+            fs_system_yield();
+            break;
+        case EDEADLK:
+        case ESRCH:
+            return wait_in_vain(deadline);
+        case ENOSYS:
+            return ENOTSUP;
+        default:
+            return err;
+        }
+    }
+}
+
+static int try_through_kernel(struct fs_mutex *m, uint32_t kind, uint32_t old)
+{
+    if (!(old & FS_PI_OWNER_DIED))
+        return EBUSY;
+    return fs_futex_trylock_pi(&m->word, fs_kind_scope(kind)) == 0 ? 0 : EBUSY;
+}
+
+static int take_word(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
+                     const struct fs_deadline *deadline)
+{
+    uint32_t old = 0;
+
+    if (fs_cas_acquire(&m->word, &old, fs_thread_id()))
+        return 0;
+    if (mode == FS_WAIT_NEVER)
+        return try_through_kernel(m, kind, old);
+    if (deadline && !fs_deadline_is_valid(deadline))
+        return EINVAL;
+    return lock_through_kernel(m, kind, deadline);
+}
+
+static int give_word(struct fs_mutex *m, enum fs_scope scope)
+{
+    fs_word *w = &m->word;
+    uint32_t old = fs_thread_id();
+    int err = 0;
+
+    if (fs_cas_release(w, &old, 0))
+        return 0;
+    do
+        err = fs_futex_unlock_pi(w, scope);
+    while (err == EAGAIN);
+    return err;
+}
+
+/* The word is ours: what it and the owner field say of the one before us. */
+static int settle(struct fs_mutex *m, uint32_t kind, struct fs_robust_bracket bracket)
+{
+    bool robust = (kind & FS_KIND_ROBUST) != 0;
+    bool died = (fs_load_relaxed(&m->word) & FS_PI_OWNER_DIED) != 0;
+
+    if (died)
+        fs_and_release(&m->word, ~FS_PI_OWNER_DIED); /* P2 */
+    if (robust && !died && fs_load_relaxed(&m->owner) == FS_OWNER_UNRECOVERABLE) {
+        m->count = 0;
+        give_word(m, fs_kind_scope(kind));
+        return ENOTRECOVERABLE;
+    }
+    m->count = 1;
+    if (robust && died) {
+        fs_store_relaxed(&m->owner, FS_OWNER_INCONSISTENT);
+    } else {
+        fs_store_relaxed(&m->owner, fs_thread_id());
+        m->nusers++;
+    }
+    if (robust)
+        fs_robust_link(bracket, m, true);
+    return robust && died ? EOWNERDEAD : 0;
+}
+
+static struct fs_robust_bracket open_bracket(struct fs_mutex *m, uint32_t kind)
+{
+    if (kind & FS_KIND_ROBUST)
+        return fs_robust_begin(m, true);
+    return (struct fs_robust_bracket){.head = NULL};
+}
+
+int fs_pi_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
+                  const struct fs_deadline *deadline)
+{
+    uint32_t holder = fs_load_relaxed(&m->word) & FS_PI_TID_MASK;
+    struct fs_robust_bracket bracket;
+    int err;
+
+    if (holder != 0 && (holder == fs_thread_id() || is_inherited(kind, holder))) {
+        err = fs_mutex_acquire_again(m, kind, mode);
+        if (err >= 0)
+            return err;
+    }
+    bracket = open_bracket(m, kind);
+    err = take_word(m, kind, mode, deadline);
+    if (err == 0)
+        err = settle(m, kind, bracket);
+    fs_robust_end(bracket);
+    return err;
+}
+
+int fs_pi_release(struct fs_mutex *m, uint32_t kind)
+{
+    uint32_t holder = fs_load_relaxed(&m->word) & FS_PI_TID_MASK;
+    uint32_t owner = fs_load_relaxed(&m->owner);
+    bool is_inherited_hold = is_inherited(kind, holder) && holder != fs_thread_id();
+    struct fs_robust_bracket bracket;
+    int err = 0;
+
+    if (holder != fs_thread_id() && !is_inherited_hold)
+        return EPERM;
+    if ((kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && --m->count != 0)
+        return 0;
+    bracket = open_bracket(m, kind);
+    if (kind & FS_KIND_ROBUST)
+        fs_robust_unlink(bracket, m);
+    fs_store_relaxed(&m->owner,
+                     owner == FS_OWNER_INCONSISTENT ? FS_OWNER_UNRECOVERABLE : 0);
+    m->count = 0;
+    m->nusers--;
+    if (is_inherited_hold)
+        fs_store_release(&m->word, 0); /* P3: the parent's waiters do not exist here */
+    else
+        err = give_word(m, fs_kind_scope(kind));
+    fs_robust_end(bracket);
+    return err;
+}
+
+int fs_pi_wait_requeue(struct fs_mutex *m, uint32_t kind, fs_word *from, uint32_t expected,
+                       const struct fs_deadline *deadline, int *adopted)
+{
+    struct fs_robust_bracket bracket = open_bracket(m, kind);
+    int err = fs_futex_wait_requeue_pi(from, expected, &m->word, deadline, fs_kind_scope(kind));
+
+    if (err == 0)
+        *adopted = settle(m, kind, bracket);
+    fs_robust_end(bracket);
+    return err;
+}
+
+void fs_pi_word_acquire(fs_word *w)
+{
+    uint32_t old = 0;
+    int err;
+
+    if (fs_cas_acquire(w, &old, fs_thread_id()))
+        return;
+    do
+        err = fs_futex_lock_pi(w, NULL, FS_SCOPE_PRIVATE);
+    while (err == EINTR || err == EAGAIN);
+    while (err != 0) {
+        /* No priority inheritance, or a sandbox that refuses it: poll. */
+        fs_system_yield();
+        old = 0;
+        if (fs_cas_acquire(w, &old, fs_thread_id()))
+            err = 0;
+    }
+}
+
+void fs_pi_word_release(fs_word *w)
+{
+    uint32_t old = fs_thread_id();
+
+    if (!fs_cas_release(w, &old, 0))
+        while (fs_futex_unlock_pi(w, FS_SCOPE_PRIVATE) == EAGAIN)
+            ;
+}

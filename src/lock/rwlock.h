@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* A private reader-writer lock in one 64-bit word, whose halves are two futex words:
+   readers sleep on the lower, writers on the upper, so that either side is woken without
+   the other, and yet one compare-and-swap changes both.
+
+   low     bits  0..26  readers inside
+           bit   27     WRITER: a writer is inside
+           bit   28     READERS_WAIT: readers may sleep, on the low half
+           bits  29..31 kept free (reader slots)
+   high    bits 32..47  writers that wait, asleep or about to be; exact
+           bits 48..63  turn: counts the releases that found writers waiting
+
+   Moves:
+       reader in        readers + 1     no WRITER (and, writers preferred, no writer waits)
+       reader out       readers - 1     the last: turn + 1 if writers wait
+       writer in        + WRITER        neither readers nor WRITER; waiting - 1 if it waited
+       writer out       - WRITER        turn + 1 if writers wait; - READERS_WAIT if it wakes them
+       writer waits     waiting + 1     once per call
+       writer gives up  waiting - 1     the last one, writers preferred: - READERS_WAIT, wakes
+       reader waits     + READERS_WAIT  while the state does not admit it
+
+   Invariants:
+   L1  WRITER is set only when no reader is inside.
+   L2  While a reader sleeps, READERS_WAIT is set or all readers are about to be woken. A wrong
+       READERS_WAIT costs a futile wake; a missing one is a hang.
+   L3  A writer sleeps only on a high half it has read together with a low half that keeps it
+       out, and while it is counted. Whatever lets it in changes the turn in the same move, so a
+       writer that has not slept yet does not sleep; then one writer is woken, or readers are, who
+       wake one when they leave.
+   L4  Every woken thread looks at the lock at least once before it gives up.
+   L5  After the releasing move only the address of the lock is used. */
+#ifndef FS_LOCK_RWLOCK_H
+#define FS_LOCK_RWLOCK_H
+
+#include <stdbool.h>
+
+#include "base/atomic.h"
+#include "futex/futex.h"
+#include "futex/thread.h"
+
+#define FS_RW_READER UINT64_C(1)
+#define FS_RW_READERS UINT64_C(0x07ffffff)
+#define FS_RW_WRITER UINT64_C(0x08000000)
+#define FS_RW_READERS_WAIT UINT64_C(0x10000000)
+#define FS_RW_WAITING (UINT64_C(1) << 32)
+#define FS_RW_WAITING_MASK (UINT64_C(0xffff) << 32)
+#define FS_RW_TURN (UINT64_C(1) << 48)
+
+struct fs_rwlock {
+    fs_wide state;
+};
+
+/* Whom a release and an arriving reader favour. */
+enum fs_rw_preference {
+    FS_RW_PREFER_READERS = 0, /* a reader may always join readers: recursion is safe */
+    FS_RW_PREFER_WRITERS = 1,
+};
+
+FS_ALWAYS_INLINE bool fs_rw_has_holder(uint64_t state)
+{
+    return (state & (FS_RW_READERS | FS_RW_WRITER)) != 0;
+}
+
+FS_ALWAYS_INLINE bool fs_rw_has_waiting_writer(uint64_t state)
+{
+    return (state & FS_RW_WAITING_MASK) != 0;
+}
+
+FS_ALWAYS_INLINE bool fs_rw_admits_reader(uint64_t state, enum fs_rw_preference preference)
+{
+    if (state & FS_RW_WRITER)
+        return false;
+    return preference == FS_RW_PREFER_READERS || !fs_rw_has_waiting_writer(state);
+}
+
+/* Enters as a reader. Returns 0, EAGAIN (too many readers), ETIMEDOUT, EINVAL (the
+   deadline is invalid and the lock not to be had at once). The try: 0, EAGAIN, EBUSY. */
+int fs_rwlock_read(struct fs_rwlock *l, enum fs_rw_preference preference,
+                   const struct fs_deadline *deadline);
+int fs_rwlock_try_read(struct fs_rwlock *l, enum fs_rw_preference preference);
+
+/* Enters as the writer. Returns 0, ETIMEDOUT, EINVAL as above. The try: 0, EBUSY. */
+int fs_rwlock_write(struct fs_rwlock *l, enum fs_rw_preference preference,
+                    const struct fs_deadline *deadline);
+int fs_rwlock_try_write(struct fs_rwlock *l);
+
+/* Leaves, as whatever the state says: with WRITER set as the writer, else as one reader.
+   A lock that nobody holds is left alone. */
+void fs_rwlock_release(struct fs_rwlock *l, enum fs_rw_preference preference);
+
+/* The uncontended moves, inline, and without an atomic operation while the process has
+   one thread. False leaves everything as it was. */
+FS_ALWAYS_INLINE bool fs_rwlock_move_alone(struct fs_rwlock *l, uint64_t new)
+{
+    if (!fs_is_single_threaded())
+        return false;
+    fs_wide_store_relaxed(&l->state, new);
+    return true;
+}
+
+FS_ALWAYS_INLINE bool fs_rwlock_read_fast(struct fs_rwlock *l)
+{
+    uint64_t state = fs_wide_load_relaxed(&l->state);
+
+    if ((state & (FS_RW_TURN - 1)) >= FS_RW_READERS)
+        return false;
+    return fs_rwlock_move_alone(l, state + FS_RW_READER) ||
+           fs_wide_cas_acquire(&l->state, &state, state + FS_RW_READER);
+}
+
+FS_ALWAYS_INLINE bool fs_rwlock_write_fast(struct fs_rwlock *l)
+{
+    uint64_t state = fs_wide_load_relaxed(&l->state);
+
+    if ((uint32_t)state != 0)
+        return false;
+    return fs_rwlock_move_alone(l, state + FS_RW_WRITER) ||
+           fs_wide_cas_acquire(&l->state, &state, state + FS_RW_WRITER);
+}
+
+FS_ALWAYS_INLINE bool fs_rwlock_release_fast(struct fs_rwlock *l)
+{
+    uint64_t state = fs_wide_load_relaxed(&l->state);
+    uint64_t new;
+
+    if (state & (FS_RW_WAITING_MASK | FS_RW_READERS_WAIT) || !fs_rw_has_holder(state))
+        return false;
+    new = state - (state & FS_RW_WRITER ? FS_RW_WRITER : FS_RW_READER);
+    return fs_rwlock_move_alone(l, new) || fs_wide_cas_release(&l->state, &state, new);
+}
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* The slow half of word_lock.h: spinning, sleeping, and handing the lock to a
+   waiter that has waited too long. The invariants W1 to W5 stand in the header. */
+#include "lock/word_lock.h"
+
+#include <errno.h>
+
+#include "base/spin.h"
+#include "lock/settings.h"
+
+/* A waiter that has slept this long asks to be handed the lock. */
+#define FS_HUNGER_NS 1000000
+
+/* How often another thread that finds the word granted gives up the processor
+   before it takes the grant itself: the one it was meant for may have timed out. */
+#define FS_GRANT_COURTESY 8
+
+/* After the pauses, a spinner gives its processor away this often before it sleeps. */
+#define FS_SPIN_YIELDS 4
+
+struct locker {
+    fs_word *word;
+    const struct fs_deadline *deadline;
+    enum fs_scope scope;
+    bool slept;  /* acquires as "contended": others may sleep too (W2) */
+    bool hungry; /* has asked for the lock */
+    unsigned courtesy;
+    struct fs_deadline since; /* when it first slept; sec < 0 = never */
+};
+
+bool fs_word_lock_try(fs_word *w)
+{
+    uint32_t old = fs_load_relaxed(w);
+
+    while (!fs_lock_is_held(old)) {
+        uint32_t new = old == FS_LOCK_FREE ? FS_LOCK_LOCKED : FS_LOCK_CONTENDED;
+
+        if (fs_cas_acquire(w, &old, new))
+            return true;
+    }
+    return false;
+}
+
+static bool try_as(struct locker *me)
+{
+    uint32_t old = fs_load_relaxed(me->word);
+
+    while (!fs_lock_is_held(old)) {
+        uint32_t new =
+            old == FS_LOCK_FREE && !me->slept ? FS_LOCK_LOCKED : FS_LOCK_CONTENDED;
+
+        if (old == FS_LOCK_GRANTED && !me->hungry && me->courtesy > 0) {
+            me->courtesy--;
+            fs_system_yield();
+            old = fs_load_relaxed(me->word);
+            continue;
+        }
+        if (fs_cas_acquire(me->word, &old, new))
+            return true;
+    }
+    return false;
+}
+
+/* Spins with growing gaps, then yields: the holder may be waiting for this very
+   processor. Bounded, whatever the holder does. */
+static bool spin(struct locker *me)
+{
+    unsigned budget = fs_spin_budget();
+    unsigned gap = 1;
+
+    for (unsigned spent = 0; spent < budget; spent += gap) {
+        if (!fs_lock_is_held(fs_load_relaxed(me->word)) && try_as(me))
+            return true;
+        for (unsigned i = 0; i < gap; i++)
+            fs_spin_pause();
+        if (gap < 16)
+            gap *= 2;
+    }
+    for (unsigned i = 0; budget != 0 && i < FS_SPIN_YIELDS; i++) {
+        if (!fs_lock_is_held(fs_load_relaxed(me->word)) && try_as(me))
+            return true;
+        fs_system_yield();
+    }
+    return false;
+}
+
+static bool has_waited_too_long(struct locker *me)
+{
+    struct fs_deadline now = fs_system_now(FS_CLOCK_MONOTONIC);
+
+    if (me->since.sec < 0) {
+        me->since = now;
+        return false;
+    }
+    return (now.sec - me->since.sec) * FS_NSEC_PER_SEC + now.nsec - me->since.nsec >=
+           FS_HUNGER_NS;
+}
+
+/* Makes the locked word say that somebody sleeps. Returns what to sleep on, or 0
+   when the word is not locked any more. */
+static uint32_t announce_sleeper(struct locker *me)
+{
+    uint32_t old = fs_load_relaxed(me->word);
+
+    for (;;) {
+        uint32_t new = FS_LOCK_CONTENDED;
+
+        if (!fs_lock_is_held(old))
+            return 0;
+        if (old == FS_LOCK_HUNGRY || me->hungry)
+            new = FS_LOCK_HUNGRY;
+        if (old == new)
+            return new;
+        if (new == FS_LOCK_HUNGRY && old == FS_LOCK_LOCKED)
+            new = FS_LOCK_CONTENDED; /* W5: hunger is added to a contended word only */
+        /* Relaxed: the word itself is all that is published. */
+        if (fs_cas_relaxed(me->word, &old, new))
+            old = new;
+    }
+}
+
+/* Sleeps while the word holds `value`. Returns 0 to look again, or ETIMEDOUT. */
+static int sleep_on(struct locker *me, uint32_t value)
+{
+    uint32_t bits = FS_MATCH_ANY;
+
+    if (me->scope == FS_SCOPE_PRIVATE)
+        bits = me->hungry ? FS_LOCK_BIT_HUNGRY : FS_LOCK_BITS_ORDINARY;
+    if (fs_futex_wait_bitset(me->word, value, bits, me->deadline, me->scope) == ETIMEDOUT)
+        return ETIMEDOUT;
+    return 0;
+}
+
+int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, enum fs_scope scope,
+                              bool woken)
+{
+    struct locker me = {.word = w,
+                        .deadline = deadline,
+                        .scope = scope,
+                        .slept = woken,
+                        .courtesy = FS_GRANT_COURTESY,
+                        .since = {.sec = -1}};
+
+    if (deadline && !fs_deadline_is_valid(deadline))
+        return fs_word_lock_try(w) ? 0 : EINVAL;
+    while (!spin(&me)) {
+        uint32_t value = announce_sleeper(&me);
+
+        if (value == 0) {
+            if (try_as(&me))
+                return 0;
+            continue;
+        }
+        if (scope == FS_SCOPE_PRIVATE && !me.hungry && has_waited_too_long(&me)) {
+            me.hungry = true;
+            continue;
+        }
+        /* A carrier has made the word contended again, so it may give up (W2). */
+        if (sleep_on(&me, value) == ETIMEDOUT)
+            return ETIMEDOUT;
+        me.slept = true;
+    }
+    return 0;
+}
+
+void fs_word_lock_release_slow(fs_word *w, enum fs_scope scope, bool grant)
+{
+    uint32_t old = fs_load_relaxed(w);
+    uint32_t new;
+
+    do {
+        if (!fs_lock_is_held(old))
+            return;
+        new = old == FS_LOCK_HUNGRY && grant ? FS_LOCK_GRANTED : FS_LOCK_FREE;
+    } while (!fs_cas_release(w, &old, new));
+    /* From here only the address of w may be used (W4). */
+    if (new == FS_LOCK_GRANTED && fs_futex_wake_bitset(w, 1, FS_LOCK_BIT_HUNGRY, scope) > 0)
+        return;
+    if (old != FS_LOCK_LOCKED)
+        fs_futex_wake(w, 1, scope);
+}
+
+void fs_word_lock_mark_contended(fs_word *w)
+{
+    uint32_t old = FS_LOCK_LOCKED;
+
+    /* Relaxed: only the holder's own release has to see it. Held as 2 or 6 already
+       is as good. */
+    fs_cas_relaxed(w, &old, FS_LOCK_CONTENDED);
+}
