@@ -185,9 +185,6 @@ struct fs_deadline fs_system_now(enum fs_clock clock);
    there is none. It is never given back. */
 void *fs_system_map_wiped(size_t size, bool *wiped);
 
-/* The head of the calling thread's robust list (get_robust_list(2)), or null. */
-void *fs_system_robust_list(void);
-
 /* ---- what the system has ------------------------------------------------- */
 
 enum fs_futex_feature {

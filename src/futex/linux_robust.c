@@ -3,17 +3,19 @@
    the kernel once per thread. */
 #include <stddef.h>
 
-#include "futex/futex.h"
+#include "futex/thread.h"
 #include "futex/linux_syscall.h"
 
 /* The list lies in the thread's descriptor, so a fork child finds it at the same address. */
-static FS_THREAD_LOCAL void *head;
+FS_THREAD_LOCAL void *fs_robust_list_head;
 
-void *fs_system_robust_list(void)
+void *fs_system_find_robust_list(void)
 {
+    void *head = NULL;
     size_t size = 0;
 
-    if (!head && fs_linux_call(SYS_get_robust_list, 0, (long)&head, (long)&size, 0, 0, 0) != 0)
+    if (fs_linux_call(SYS_get_robust_list, 0, (long)&head, (long)&size, 0, 0, 0) != 0)
         head = NULL;
+    fs_robust_list_head = head;
     return head;
 }

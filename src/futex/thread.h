@@ -20,19 +20,35 @@ extern FS_HIDDEN uintptr_t fs_thread_id_offset;
 /* Points at the C library's "only one thread" flag, or at a zero of ours. */
 extern FS_HIDDEN const char *fs_single_threaded_flag;
 
-FS_ALWAYS_INLINE uint32_t fs_thread_id(void)
+/* Requires that the place is known. */
+FS_ALWAYS_INLINE uint32_t fs_thread_id_known(void)
 {
-    uintptr_t offset = fs_thread_id_offset;
     uint32_t id;
 
-    if (FS_UNLIKELY(offset == 0))
-        return fs_system_thread_id();
 #if defined(__x86_64__)
-    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"(offset));
+    __asm__("movl %%fs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
 #else
-    id = *(volatile uint32_t *)((char *)__builtin_thread_pointer() + offset);
+    id = *(volatile uint32_t *)((char *)__builtin_thread_pointer() + fs_thread_id_offset);
 #endif
     return id;
+}
+
+FS_ALWAYS_INLINE uint32_t fs_thread_id(void)
+{
+    return FS_LIKELY(fs_thread_id_offset != 0) ? fs_thread_id_known() : fs_system_thread_id();
+}
+
+/* The head of the calling thread's robust list (get_robust_list(2)), kept once it is known. */
+extern FS_HIDDEN FS_THREAD_LOCAL void *fs_robust_list_head;
+
+/* Asks the kernel for it; null where there is none. */
+void *fs_system_find_robust_list(void);
+
+FS_ALWAYS_INLINE void *fs_system_robust_list(void)
+{
+    void *head = fs_robust_list_head;
+
+    return FS_LIKELY(head != NULL) ? head : fs_system_find_robust_list();
 }
 
 /* True only while no other thread of this process exists. */

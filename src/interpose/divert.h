@@ -13,6 +13,7 @@
 #define FS_DIVERT_UNDECIDED 0x100000u /* the environment has not been read */
 #define FS_DIVERT_LIBC 0x200000u      /* FASTSYNC=0, or another tool needs to see the calls */
 #define FS_DIVERT_PI 0x400000u        /* FASTSYNC_PI=1 */
+#define FS_DIVERT_EARLY 0x800000u     /* where the thread's id lies is not known (yet) */
 #define FS_DIVERT_AWAY (FS_DIVERT_UNDECIDED | FS_DIVERT_LIBC)
 
 extern FS_HIDDEN uint32_t fs_divert;
@@ -24,6 +25,9 @@ struct fs_environment {
 };
 
 extern FS_HIDDEN struct fs_environment fs_environment;
+
+/* The constructor has found what the fast paths rely on. */
+void fs_end_early(void);
 
 /* Reads the environment if nobody has. Returns the bits that hold from now on. */
 uint32_t fs_decide(void);

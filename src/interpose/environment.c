@@ -12,7 +12,7 @@
 #include "interpose/divert.h"
 #include "lock/settings.h"
 
-uint32_t fs_divert = FS_DIVERT_UNDECIDED;
+uint32_t fs_divert = FS_DIVERT_UNDECIDED | FS_DIVERT_EARLY;
 struct fs_environment fs_environment;
 
 #define EARLY_MAX 65536
@@ -103,7 +103,7 @@ static const char *tool_present(const struct reading *from)
 static uint32_t decide_from(const struct reading *from)
 {
     const char *tool = tool_present(from);
-    uint32_t bits = 0;
+    uint32_t bits = FS_DIVERT_EARLY;
 
     if (!read_switch(from, "FASTSYNC", true))
         bits |= FS_DIVERT_LIBC;
@@ -159,4 +159,9 @@ FS_COLD uint32_t fs_decide(void)
         __atomic_store_n(&fs_divert, bits, __ATOMIC_RELEASE);
     }
     return bits;
+}
+
+void fs_end_early(void)
+{
+    __atomic_and_fetch(&fs_divert, ~FS_DIVERT_EARLY, __ATOMIC_RELEASE);
 }

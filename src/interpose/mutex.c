@@ -40,14 +40,36 @@ static bool settle_kind(struct fs_mutex *m, uint32_t *kind)
 #define HAND_OVER(member, ...)                                                                     \
     (fs_libc_functions()->member ? fs_libc_functions()->member(__VA_ARGS__) : ENOSYS)
 
-static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex)
+/* Of a kind that our engines know, with nothing to be asked first. `kind` has the bits of
+   fs_divert in it; a destroyed mutex has all bits. */
+FS_ALWAYS_INLINE bool is_plainly_ours(uint32_t kind)
+{
+    return kind < FS_DIVERT_UNDECIDED && !(kind & FS_KIND_CEILING);
+}
+
+static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex, uint32_t kind)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
-    uint32_t kind;
 
-    if (!settle_kind(m, &kind))
+    if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
         return HAND_OVER(mutex_lock, mutex);
     return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
+}
+
+/* A free private mutex of a type that looks at its owner, or an adaptive one. */
+FS_ALWAYS_INLINE bool lock_typed(struct fs_mutex *m, uint32_t kind)
+{
+    uint32_t me = fs_thread_id_known();
+
+    if (fs_load_relaxed(&m->owner) == me && kind == FS_KIND_RECURSIVE && m->count != UINT32_MAX) {
+        m->count++;
+        return true;
+    }
+    if (!fs_word_lock_try_free_private(&m->word))
+        return false;
+    fs_store_relaxed(&m->owner, me);
+    m->count = 1;
+    return true;
 }
 
 int fs_pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -55,24 +77,37 @@ int fs_pthread_mutex_lock(pthread_mutex_t *mutex)
     struct fs_mutex *m = fs_view_mutex(mutex);
     uint32_t kind = fs_mutex_kind(m) | fs_divert;
 
-    if (FS_LIKELY(kind == FS_KIND_NORMAL) && FS_LIKELY(fs_word_lock_try_free_private(&m->word))) {
-        fs_store_relaxed(&m->owner, fs_thread_id());
+    if (FS_LIKELY(kind == FS_KIND_NORMAL)) {
+        if (FS_LIKELY(fs_word_lock_try_free_private(&m->word))) {
+            fs_store_relaxed(&m->owner, fs_thread_id_known());
+            return 0;
+        }
+    } else if (kind <= FS_KIND_ADAPTIVE && FS_LIKELY(lock_typed(m, kind))) {
         return 0;
     }
-    if (kind <= FS_KIND_ADAPTIVE)
-        return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
-    return lock_slow(mutex);
+    return lock_slow(mutex, kind);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_lock)
+
+static FS_NOINLINE int trylock_slow(pthread_mutex_t *mutex, uint32_t kind)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+
+    if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
+        return HAND_OVER(mutex_trylock, mutex);
+    return fs_mutex_acquire(m, kind, FS_WAIT_NEVER, NULL);
+}
 
 int fs_pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
     uint32_t kind = fs_mutex_kind(m) | fs_divert;
 
-    if (FS_UNLIKELY(kind > FS_KIND_ADAPTIVE) && !settle_kind(m, &kind))
-        return HAND_OVER(mutex_trylock, mutex);
-    return fs_mutex_acquire(m, kind, FS_WAIT_NEVER, NULL);
+    if (FS_LIKELY(kind == FS_KIND_NORMAL) && fs_word_lock_try_free_private(&m->word)) {
+        fs_store_relaxed(&m->owner, fs_thread_id_known());
+        return 0;
+    }
+    return trylock_slow(mutex, kind);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_trylock)
 
@@ -103,14 +138,19 @@ int fs_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
 }
 FS_EXPORT_VERSIONS(pthread_mutex_clocklock)
 
-static FS_NOINLINE int unlock_slow(pthread_mutex_t *mutex)
+static FS_NOINLINE int unlock_slow(pthread_mutex_t *mutex, uint32_t kind)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
-    uint32_t kind;
 
-    if (!settle_kind(m, &kind))
+    if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
         return HAND_OVER(mutex_unlock, mutex);
     return fs_mutex_release(m, kind);
+}
+
+static FS_NOINLINE int unlock_contended(struct fs_mutex *m)
+{
+    fs_word_lock_release_slow(&m->word, FS_SCOPE_PRIVATE, true);
+    return 0;
 }
 
 int fs_pthread_mutex_unlock(pthread_mutex_t *mutex)
@@ -118,14 +158,18 @@ int fs_pthread_mutex_unlock(pthread_mutex_t *mutex)
     struct fs_mutex *m = fs_view_mutex(mutex);
     uint32_t kind = fs_mutex_kind(m) | fs_divert;
 
-    if (FS_LIKELY(kind == FS_KIND_NORMAL)) {
-        fs_store_relaxed(&m->owner, 0);
-        fs_word_lock_release_private(&m->word);
-        return 0;
+    if (FS_UNLIKELY(kind > FS_KIND_ADAPTIVE))
+        return unlock_slow(mutex, kind);
+    if (kind == FS_KIND_RECURSIVE || kind == FS_KIND_ERRORCHECK) {
+        if (fs_load_relaxed(&m->owner) != fs_thread_id_known())
+            return EPERM;
+        if (kind == FS_KIND_RECURSIVE && --m->count != 0)
+            return 0;
     }
-    if (kind <= FS_KIND_ADAPTIVE)
-        return fs_mutex_release(m, kind);
-    return unlock_slow(mutex);
+    fs_store_relaxed(&m->owner, 0);
+    if (FS_LIKELY(fs_word_lock_release_free_private(&m->word)))
+        return 0;
+    return unlock_contended(m);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_unlock)
 

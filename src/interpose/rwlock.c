@@ -18,6 +18,12 @@ FS_ALWAYS_INLINE bool is_handed_over(const pthread_rwlock_t *lock)
     return FS_UNLIKELY(fs_is_away()) || FS_UNLIKELY(fs_rwlock_is_shared(lock));
 }
 
+/* Nothing has to be looked up or asked first. */
+FS_ALWAYS_INLINE bool is_plainly_ours(const pthread_rwlock_t *lock)
+{
+    return (fs_divert & (FS_DIVERT_AWAY | FS_DIVERT_EARLY)) == 0 && !fs_rwlock_is_shared(lock);
+}
+
 /* Only the caller writes its own id there. */
 FS_ALWAYS_INLINE bool is_writer(const struct fs_rwlock_view *view)
 {
@@ -46,13 +52,17 @@ static int write_until(pthread_rwlock_t *lock, const struct fs_deadline *deadlin
     return err;
 }
 
+static FS_NOINLINE int read_slow(pthread_rwlock_t *lock)
+{
+    return is_handed_over(lock) ? HAND_OVER(rwlock_rdlock, lock) : read_until(lock, NULL);
+}
+
 int fs_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
 {
-    if (is_handed_over(lock))
-        return HAND_OVER(rwlock_rdlock, lock);
-    if (FS_LIKELY(fs_rwlock_read_fast(&fs_view_rwlock(lock)->lock)))
+    if (FS_LIKELY(is_plainly_ours(lock)) &&
+        FS_LIKELY(fs_rwlock_read_fast(&fs_view_rwlock(lock)->lock)))
         return 0;
-    return read_until(lock, NULL);
+    return read_slow(lock);
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_rdlock)
 
@@ -89,17 +99,20 @@ int fs_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_clockrdlock)
 
+static FS_NOINLINE int write_slow(pthread_rwlock_t *lock)
+{
+    return is_handed_over(lock) ? HAND_OVER(rwlock_wrlock, lock) : write_until(lock, NULL);
+}
+
 int fs_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 {
     struct fs_rwlock_view *view = fs_view_rwlock(lock);
 
-    if (is_handed_over(lock))
-        return HAND_OVER(rwlock_wrlock, lock);
-    if (FS_LIKELY(fs_rwlock_write_fast(&view->lock))) {
-        fs_store_relaxed(&view->writer, fs_thread_id());
+    if (FS_LIKELY(is_plainly_ours(lock)) && FS_LIKELY(fs_rwlock_write_fast(&view->lock))) {
+        fs_store_relaxed(&view->writer, fs_thread_id_known());
         return 0;
     }
-    return write_until(lock, NULL);
+    return write_slow(lock);
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_wrlock)
 
@@ -142,18 +155,34 @@ int fs_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_clockwrlock)
 
-int fs_pthread_rwlock_unlock(pthread_rwlock_t *lock)
+/* A writer inside is the one that leaves: with one, nobody else is there. */
+FS_ALWAYS_INLINE void forget_writer(struct fs_rwlock_view *view)
+{
+    if (fs_load_relaxed(&view->writer) != 0)
+        fs_store_relaxed(&view->writer, 0);
+}
+
+static FS_NOINLINE int unlock_slow(pthread_rwlock_t *lock)
 {
     struct fs_rwlock_view *view = fs_view_rwlock(lock);
 
     if (is_handed_over(lock))
         return HAND_OVER(rwlock_unlock, lock);
-    /* A writer inside is the one that leaves: with one, nobody else is there. */
-    if (fs_load_relaxed(&view->writer) != 0)
-        fs_store_relaxed(&view->writer, 0);
-    if (FS_UNLIKELY(!fs_rwlock_release_fast(&view->lock)))
-        fs_rwlock_release(&view->lock, fs_rwlock_preference(lock));
+    forget_writer(view);
+    fs_rwlock_release(&view->lock, fs_rwlock_preference(lock));
     return 0;
+}
+
+int fs_pthread_rwlock_unlock(pthread_rwlock_t *lock)
+{
+    struct fs_rwlock_view *view = fs_view_rwlock(lock);
+
+    if (FS_LIKELY(is_plainly_ours(lock))) {
+        forget_writer(view);
+        if (FS_LIKELY(fs_rwlock_release_fast(&view->lock)))
+            return 0;
+    }
+    return unlock_slow(lock);
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_unlock)
 

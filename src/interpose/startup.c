@@ -28,7 +28,9 @@ static void find_thread_id(void)
     if (!tid || tid->bits != 32 || tid->offset == 0 || tid->offset > 8192)
         return;
     fs_thread_id_offset = tid->offset;
-    if (fs_thread_id() != id)
+    if (fs_thread_id_known() == id)
+        fs_end_early();
+    else
         fs_thread_id_offset = 0;
 }
 

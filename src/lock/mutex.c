@@ -19,7 +19,9 @@ int fs_mutex_acquire_again(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode 
         m->count++;
         return 0;
     case FS_KIND_ERRORCHECK:
-        return mode == FS_WAIT_NEVER && is_plain(kind) ? EBUSY : EDEADLK; /* as the C library */
+        /* The C library's trylock says EDEADLK for robust and PI mutexes. */
+        return mode == FS_WAIT_NEVER && (is_plain(kind) || kind & FS_KIND_MADE_PI) ? EBUSY
+                                                                                   : EDEADLK;
     default:
         return -1;
     }

@@ -112,6 +112,14 @@ static int give_word(struct fs_mutex *m, enum fs_scope scope)
     return err;
 }
 
+static int note_holder(struct fs_mutex *m)
+{
+    fs_store_relaxed(&m->owner, fs_thread_id());
+    m->count = 1;
+    m->nusers++;
+    return 0;
+}
+
 /* The word is ours: what it and the owner field say of the one before us. */
 static int settle(struct fs_mutex *m, uint32_t kind, struct fs_robust_bracket bracket)
 {
@@ -125,16 +133,13 @@ static int settle(struct fs_mutex *m, uint32_t kind, struct fs_robust_bracket br
         give_word(m, fs_kind_scope(kind));
         return ENOTRECOVERABLE;
     }
-    m->count = 1;
-    if (robust && died) {
-        fs_store_relaxed(&m->owner, FS_OWNER_INCONSISTENT);
-    } else {
-        fs_store_relaxed(&m->owner, fs_thread_id());
-        m->nusers++;
-    }
     if (robust)
         fs_robust_link(bracket, m, true);
-    return robust && died ? EOWNERDEAD : 0;
+    if (!robust || !died)
+        return note_holder(m);
+    fs_store_relaxed(&m->owner, FS_OWNER_INCONSISTENT);
+    m->count = 1;
+    return EOWNERDEAD;
 }
 
 static struct fs_robust_bracket open_bracket(struct fs_mutex *m, uint32_t kind)
@@ -147,10 +152,13 @@ static struct fs_robust_bracket open_bracket(struct fs_mutex *m, uint32_t kind)
 int fs_pi_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
                   const struct fs_deadline *deadline)
 {
-    uint32_t holder = fs_load_relaxed(&m->word) & FS_PI_TID_MASK;
+    uint32_t holder = 0;
     struct fs_robust_bracket bracket;
     int err;
 
+    if (!(kind & FS_KIND_ROBUST) && fs_cas_acquire(&m->word, &holder, fs_thread_id()))
+        return note_holder(m);
+    holder = fs_load_relaxed(&m->word) & FS_PI_TID_MASK;
     if (holder != 0 && (holder == fs_thread_id() || is_inherited(kind, holder))) {
         err = fs_mutex_acquire_again(m, kind, mode);
         if (err >= 0)
@@ -166,13 +174,14 @@ int fs_pi_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
 
 int fs_pi_release(struct fs_mutex *m, uint32_t kind)
 {
+    uint32_t me = fs_thread_id();
     uint32_t holder = fs_load_relaxed(&m->word) & FS_PI_TID_MASK;
     uint32_t owner = fs_load_relaxed(&m->owner);
-    bool is_inherited_hold = is_inherited(kind, holder) && holder != fs_thread_id();
+    bool is_inherited_hold = holder != me && is_inherited(kind, holder);
     struct fs_robust_bracket bracket;
     int err = 0;
 
-    if (holder != fs_thread_id() && !is_inherited_hold)
+    if (holder != me && !is_inherited_hold)
         return EPERM;
     if ((kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && --m->count != 0)
         return 0;

@@ -121,11 +121,14 @@ FS_ALWAYS_INLINE bool fs_rwlock_write_fast(struct fs_rwlock *l)
 FS_ALWAYS_INLINE bool fs_rwlock_release_fast(struct fs_rwlock *l)
 {
     uint64_t state = fs_wide_load_relaxed(&l->state);
-    uint64_t new;
+    uint64_t below_turn = state & (FS_RW_TURN - 1);
+    uint64_t new = state - FS_RW_READER;
 
-    if (state & (FS_RW_WAITING_MASK | FS_RW_READERS_WAIT) || !fs_rw_has_holder(state))
-        return false;
-    new = state - (state & FS_RW_WRITER ? FS_RW_WRITER : FS_RW_READER);
+    if (below_turn - 1 >= FS_RW_READERS) {
+        if (below_turn != FS_RW_WRITER)
+            return false;
+        new = state - FS_RW_WRITER;
+    }
     return fs_rwlock_move_alone(l, new) || fs_wide_cas_release(&l->state, &state, new);
 }
 

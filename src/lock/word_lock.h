@@ -103,31 +103,41 @@ FS_ALWAYS_INLINE int fs_word_lock_acquire(fs_word *w, const struct fs_deadline *
    is handed over. A word that is not locked is left alone. */
 void fs_word_lock_release_slow(fs_word *w, enum fs_scope scope, bool grant);
 
-/* Releases a private word. From the store on only the address of w is used (W4). */
-FS_ALWAYS_INLINE void fs_word_lock_release(fs_word *w)
+/* Releases a private word that nobody waits for; false leaves it as it was, for
+   fs_word_lock_release_slow. From the store on only the address of w is used (W4). */
+FS_ALWAYS_INLINE bool fs_word_lock_release_free(fs_word *w)
 {
     uint32_t old = FS_LOCK_LOCKED;
 
-    if (FS_UNLIKELY(!fs_cas_release(w, &old, FS_LOCK_FREE)))
-        fs_word_lock_release_slow(w, FS_SCOPE_PRIVATE, true);
+    return fs_cas_release(w, &old, FS_LOCK_FREE);
 }
 
 /* As above, without an atomic operation while the process has one thread. */
-FS_ALWAYS_INLINE void fs_word_lock_release_private(fs_word *w)
+FS_ALWAYS_INLINE bool fs_word_lock_release_free_private(fs_word *w)
 {
     if (fs_is_single_threaded() && fs_load_relaxed(w) == FS_LOCK_LOCKED) {
         fs_store_relaxed(w, FS_LOCK_FREE);
-        return;
+        return true;
     }
-    fs_word_lock_release(w);
+    return fs_word_lock_release_free(w);
+}
+
+FS_ALWAYS_INLINE void fs_word_lock_release(fs_word *w)
+{
+    if (FS_UNLIKELY(!fs_word_lock_release_free(w)))
+        fs_word_lock_release_slow(w, FS_SCOPE_PRIVATE, true);
+}
+
+FS_ALWAYS_INLINE void fs_word_lock_release_private(fs_word *w)
+{
+    if (FS_UNLIKELY(!fs_word_lock_release_free_private(w)))
+        fs_word_lock_release_slow(w, FS_SCOPE_PRIVATE, true);
 }
 
 /* Releases a word that the C library may look at: never leaves it granted (W5). */
 FS_ALWAYS_INLINE void fs_word_lock_release_plain(fs_word *w, enum fs_scope scope)
 {
-    uint32_t old = FS_LOCK_LOCKED;
-
-    if (FS_UNLIKELY(!fs_cas_release(w, &old, FS_LOCK_FREE)))
+    if (FS_UNLIKELY(!fs_word_lock_release_free(w)))
         fs_word_lock_release_slow(w, scope, false);
 }
 

@@ -96,7 +96,8 @@ def compare(options, chosen, arms):
     report = tables.Report(results)
     print(f'{len(chosen)} cells, {report.rounds()} rounds of A B B A, '
           f'{time.monotonic() - started:.0f} s; work loop: {speed / 1000:.0f} iterations per us; '
-          f'{len(os.sched_getaffinity(0))} CPUs, load average {os.getloadavg()[0]:.1f}\n')
+          f'{len(os.sched_getaffinity(0))} CPUs, of which other programs took '
+          f'{100 * results.others:.0f} %\n')
     if report.rounds() < goals.LEAST_ROUNDS:
         print(f'Fewer than {goals.LEAST_ROUNDS} rounds: the intervals are too narrow to judge by. '
               'Use a quieter machine, fewer cells or --rounds.\n')

@@ -13,6 +13,9 @@ BROADCAST_EXTRA = 0.05
 # Below this the resampled interval of a median is narrower than the 95 % it claims.
 LEAST_ROUNDS = 6
 
+# With the CPUs taken by others, threads rarely meet: contended ratios drift towards 1.
+MOST_OTHERS = 0.2
+
 MET, NOT_MET, UNKNOWN = 'met', 'not met', 'cannot be told'
 
 
@@ -94,8 +97,8 @@ def _goals(report):
 
 
 def judge(report):
-    """A list of (goal, verdict, details). Too few rounds, or a group with cells missing because
-    they were not asked for or failed, cannot tell."""
+    """A list of (goal, verdict, details). Too few rounds, a busy machine, or a group with cells
+    missing because they were not asked for or failed, cannot tell."""
     judged = []
     for group, goal, verdict, details in _goals(report):
         total = sum(group in cell.groups for cell in grid.all_cells())
@@ -104,6 +107,9 @@ def judge(report):
             verdict, details = UNKNOWN, [f'only {measured} of {total} cells measured'] + details
         if report.rounds() < LEAST_ROUNDS:
             verdict, details = UNKNOWN, [f'only {report.rounds()} rounds'] + details
+        if report.results.others > MOST_OTHERS and not group.startswith('uncontended'):
+            share = f'other programs took {100 * report.results.others:.0f} % of the machine'
+            verdict, details = UNKNOWN, [share] + details
         judged.append((goal, verdict, details))
     return judged
 

@@ -2,6 +2,7 @@
 """Runs the rounds. A round of a cell is A B B A (or B A A B, in turn); the rounds of all cells
 interleave, so that a slow minute of the machine falls on every cell and on both arms alike."""
 
+import os
 import random
 import statistics
 import sys
@@ -30,6 +31,7 @@ class Results:
         self.cells = cells
         self.rounds = {cell.name: [] for cell in cells}
         self.failures = {}
+        self.others = 0.0  # share of the machine's CPU time that was not ours
 
     def measured(self):
         return [cell for cell in self.cells if self.rounds[cell.name]]
@@ -40,6 +42,15 @@ class Results:
 
     def figures(self, name, arm, function):
         return [function(pair[arm]) for pair in self.rounds[name]]
+
+
+def _machine_and_own_seconds():
+    """CPU seconds used on the whole machine (stolen ones included), and by this process and the
+    workers that have ended."""
+    with open('/proc/stat', encoding='ascii') as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks) - idle) / os.sysconf('SC_CLK_TCK'), sum(os.times()[:4])
 
 
 def calibrate(arms):
@@ -89,6 +100,9 @@ def run(cells, arms, rounds, scale, limit=None):
     failed cells end it too. Processes are replaced now and then, so that where the memory of one
     happens to lie does not stay with an arm."""
     results = Results(cells)
+    for arm in arms:
+        arm.close()
+    busy, own = _machine_and_own_seconds()
     started = time.monotonic()
 
     def progress(done, per_round):
@@ -105,6 +119,11 @@ def run(cells, arms, rounds, scale, limit=None):
             break
         if limit and number >= 1 and 2 * now - begun - started > limit:
             break
+    for arm in arms:
+        arm.close()
+    busy_end, own_end = _machine_and_own_seconds()
+    capacity = (time.monotonic() - started) * os.cpu_count()
+    results.others = max(0.0, (busy_end - busy) - (own_end - own)) / capacity
     if sys.stderr.isatty():
         print('\r' + ' ' * 20 + '\r', end='', file=sys.stderr)
     return results

@@ -125,4 +125,5 @@ def as_dict(report):
                            'per_cpu_second': cpu.as_dict()}
                    for group, (count, speed, cpu) in report.groups.items()},
         'failures': results.failures,
+        'others': results.others,
     }

@@ -16,8 +16,6 @@ static bool destructor_reports;
 __attribute__((constructor)) static void run_early(void)
 {
     constructor_failure = snippet_run(SNIPPET_ALL);
-    if (!constructor_failure)
-        constructor_failure = snippet_misdirected();
 }
 
 __attribute__((destructor)) static void run_late(void)
@@ -28,7 +26,7 @@ __attribute__((destructor)) static void run_late(void)
 
 const char *early_constructor_failure(void)
 {
-    return constructor_failure;
+    return constructor_failure ? constructor_failure : snippet_misdirected();
 }
 
 void early_report_in_destructor(void)

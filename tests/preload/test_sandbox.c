@@ -27,25 +27,29 @@ enum {
     ANY = -1,
 };
 
-/* A refusal: a system call, or one operation of futex(2) (its command without flags). */
+/* A refusal: a system call, or one or two operations of futex(2) (commands without flags).
+
+   FUTEX_CMP_REQUEUE_PI is refused only together with FUTEX_WAIT_REQUEUE_PI: the kernel has no
+   other call that wakes who sleeps in the latter. */
 struct refusal {
     const char *name;
     int call;
     int futex_op;
+    int other_op;
     int error;
 };
 
 static const struct refusal refusals[] = {
-    {"membarrier", SYS_membarrier, ANY, EPERM},
-    {"membarrier", SYS_membarrier, ANY, ENOSYS},
-    {"FUTEX_CMP_REQUEUE", SYS_futex, FUTEX_CMP_REQUEUE, EPERM},
-    {"FUTEX_CMP_REQUEUE", SYS_futex, FUTEX_CMP_REQUEUE, ENOSYS},
-    {"FUTEX_WAKE_OP", SYS_futex, FUTEX_WAKE_OP, ENOSYS},
-    {"FUTEX_LOCK_PI2", SYS_futex, FUTEX_LOCK_PI2, ENOSYS},
-    {"FUTEX_CMP_REQUEUE_PI", SYS_futex, FUTEX_CMP_REQUEUE_PI, ENOSYS},
-    {"FUTEX_WAIT_REQUEUE_PI", SYS_futex, FUTEX_WAIT_REQUEUE_PI, ENOSYS},
-    {"get_robust_list", SYS_get_robust_list, ANY, EPERM},
-    {"futex_waitv", SYS_futex_waitv, ANY, EPERM},
+    {"membarrier", SYS_membarrier, ANY, ANY, EPERM},
+    {"membarrier", SYS_membarrier, ANY, ANY, ENOSYS},
+    {"FUTEX_CMP_REQUEUE", SYS_futex, FUTEX_CMP_REQUEUE, FUTEX_CMP_REQUEUE, EPERM},
+    {"FUTEX_CMP_REQUEUE", SYS_futex, FUTEX_CMP_REQUEUE, FUTEX_CMP_REQUEUE, ENOSYS},
+    {"FUTEX_WAKE_OP", SYS_futex, FUTEX_WAKE_OP, FUTEX_WAKE_OP, ENOSYS},
+    {"FUTEX_LOCK_PI2", SYS_futex, FUTEX_LOCK_PI2, FUTEX_LOCK_PI2, ENOSYS},
+    {"both FUTEX_*_REQUEUE_PI", SYS_futex, FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI, EPERM},
+    {"FUTEX_WAIT_REQUEUE_PI", SYS_futex, FUTEX_WAIT_REQUEUE_PI, FUTEX_WAIT_REQUEUE_PI, ENOSYS},
+    {"get_robust_list", SYS_get_robust_list, ANY, ANY, EPERM},
+    {"futex_waitv", SYS_futex_waitv, ANY, ANY, EPERM},
 };
 
 static pthread_mutex_t mutex;
@@ -62,10 +66,11 @@ static bool refuse(const struct refusal *r)
     const bool any = r->futex_op == ANY;
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->call, 0, 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->call, 0, 5),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, any ? 0 : ~flags),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, any ? 0 : (uint32_t)r->futex_op, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, any ? 0 : (uint32_t)r->futex_op, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, any ? 0 : (uint32_t)r->other_op, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)r->error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
