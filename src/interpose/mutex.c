@@ -149,7 +149,7 @@ static FS_NOINLINE int unlock_slow(pthread_mutex_t *mutex, uint32_t kind)
 
 static FS_NOINLINE int unlock_contended(struct fs_mutex *m)
 {
-    fs_word_lock_release_slow(&m->word, FS_SCOPE_PRIVATE, true);
+    fs_mutex_release_private_slow(m, true);
     return 0;
 }
 

@@ -149,7 +149,7 @@ int fs_condition_block(struct fs_wait *wait, const struct fs_deadline *deadline)
 
 bool fs_wait_was_moved(const struct fs_wait *wait)
 {
-    return fs_load_acquire(&wait->slot->group->moved) != 0;
+    return wait->slot->carrier || fs_load_acquire(&wait->slot->group->moved) != 0;
 }
 
 /* Settles a queued slot. Returns whether its owner may be asleep. Requires the bucket's lock. */
@@ -160,6 +160,29 @@ static bool choose(struct fs_slot *slot, enum fs_slot_state state)
     fs_slot_unlink(slot);
     asleep = fs_exchange_acq_rel(&slot->state, state) == FS_SLOT_SLEEPING;
     return asleep;
+}
+
+static bool owns_mutex(const struct fs_group *group)
+{
+    return group->move == FS_MOVE_BY_OWNER &&
+           fs_mutex_is_mine((const struct fs_mutex *)(const void *)group->mutex);
+}
+
+/* Lets a chosen waiter sleep until the caller gives up the mutex that the waiter needs, if the
+   caller owns it and may owe the wake-up. Only one that is surely asleep: it learns that it is a
+   carrier before it learns that it was signalled. Requires the bucket's lock. */
+static bool defer(struct fs_slot *slot)
+{
+    struct fs_group *group = slot->group;
+
+    if (!fs_settings.requeue || fs_load_relaxed(&slot->state) != FS_SLOT_SLEEPING ||
+        !owns_mutex(group) ||
+        !fs_mutex_owe((struct fs_mutex *)(void *)group->mutex, &group->word, slot->bit))
+        return false;
+    slot->carrier = true;
+    choose(slot, FS_SLOT_SIGNALLED);
+    fs_add_release(&group->word, 1);
+    return true;
 }
 
 /* Chooses the first waiter of a table. Returns false when there is none. */
@@ -179,7 +202,7 @@ static bool signal_table(struct fs_condition *c, enum fs_table_kind table)
     } else if (table == FS_TABLE_PI) {
         fs_slot_unlink(slot);
         fs_condition_release_pi(slot, FS_SLOT_SIGNALLED);
-    } else if (choose(slot, FS_SLOT_SIGNALLED)) {
+    } else if (!defer(slot) && choose(slot, FS_SLOT_SIGNALLED)) {
         word = &slot->group->word;
         bit = slot->bit;
         fs_add_release(word, 1);
@@ -207,12 +230,6 @@ void fs_condition_signal_slow(struct fs_condition *c)
 struct herd {
     struct fs_group *groups; /* linked by next_herd */
 };
-
-static bool owns_mutex(const struct fs_group *group)
-{
-    return group->move == FS_MOVE_BY_OWNER &&
-           fs_mutex_is_mine((const struct fs_mutex *)(const void *)group->mutex);
-}
 
 /* How a broadcaster gets a group going. Decided under the bucket's lock, while queued members
    keep the mutex alive; if the caller owns the mutex, it stays alive until the caller gives it up. */
@@ -276,7 +293,7 @@ static void send_off(struct fs_group *group, int ahead)
 {
     switch ((enum departure)group->departure) {
     case DEPART_MOVED:
-        move_members(group, ahead > 0 ? ahead - 1 : 0);
+        move_members(group, 0); /* whoever is woken now waits for the caller */
         break;
     case DEPART_LED:
         fs_futex_wake(&group->word, ahead > 1 ? ahead : 1, FS_SCOPE_PRIVATE);

@@ -4,6 +4,7 @@
 #include "lock/mutex.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 static bool is_plain(uint32_t kind)
 {
@@ -80,13 +81,47 @@ int fs_mutex_release(struct fs_mutex *m, uint32_t kind)
             return 0;
     }
     fs_store_relaxed(&m->owner, 0);
-    if (kind & FS_KIND_SHARED)
+    if (kind & FS_KIND_SHARED) {
         m->nusers--;
-    if (kind & (FS_KIND_SHARED | FS_KIND_TURNED_OVER))
-        fs_word_lock_release_plain(&m->word, fs_kind_scope(kind));
-    else
-        fs_word_lock_release_private(&m->word);
+        fs_word_lock_release_plain(&m->word, FS_SCOPE_SHARED);
+    } else if (!fs_word_lock_release_free_private(&m->word)) {
+        fs_mutex_release_private_slow(m, !(kind & FS_KIND_TURNED_OVER));
+    }
     return 0;
+}
+
+/* Wakes whom the debt names. Returns how many were asleep. */
+static int pay(const struct fs_debt *debt)
+{
+    return fs_futex_wake_bitset(debt->word, __builtin_popcountll(debt->bits),
+                                (uint32_t)debt->bits, FS_SCOPE_PRIVATE);
+}
+
+void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant)
+{
+    struct fs_debt debt = m->debt;
+    fs_word *w = &m->word;
+    uint32_t released;
+
+    m->debt.word = NULL;
+    released = fs_word_lock_release_quietly(w, grant);
+    /* From here only the address of w may be used (W4). M4: one that the payment wakes is a carrier,
+       unless the word was granted to another. */
+    if (!debt.word || pay(&debt) == 0 || released == FS_LOCK_HUNGRY)
+        fs_word_lock_wake_after(w, released, FS_SCOPE_PRIVATE);
+}
+
+bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bit)
+{
+    if (m->debt.word && m->debt.word != word)
+        return false;
+    if (!m->debt.word) {
+        m->debt.word = word;
+        m->debt.bits = 0;
+        fs_word_lock_mark_contended(&m->word);
+    }
+    m->debt.bits |= bit;
+    return true;
 }
 
 int fs_mutex_make_consistent(struct fs_mutex *m, uint32_t kind)
@@ -120,6 +155,10 @@ void fs_mutex_turn_over(struct fs_mutex *m)
     if (kind == FS_KIND_DESTROYED || !fs_kind_has_private_word(kind) ||
         (kind & FS_KIND_TURNED_OVER) || !fs_mutex_is_mine(m))
         return;
+    if (m->debt.word) {
+        pay(&m->debt); /* M4 */
+        m->debt.word = NULL;
+    }
     /* Contended, since others may sleep on it; to the C library only 0, 1 and 2 have
        a meaning of their own (W5). */
     fs_exchange_release(&m->word, FS_LOCK_CONTENDED);

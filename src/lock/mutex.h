@@ -20,7 +20,10 @@
    Invariants:
    M1  owner == my id only while I hold the mutex (the id of a fork parent apart).
    M2  count and nusers change only while the mutex is held by who changes them.
-   M3  A mutex is turned over by its holder only, and never back. */
+   M3  A mutex is turned over by its holder only, and never back.
+   M4  A mutex with a debt is held and its word contended or hungry, so that every release comes by
+       and pays. Whoever is woken by the payment acquires the mutex as a woken sleeper of its word
+       (W2): the release need not wake another. A debt is paid before the mutex is turned over. */
 #ifndef FS_LOCK_MUTEX_H
 #define FS_LOCK_MUTEX_H
 
@@ -47,6 +50,13 @@
 #define FS_OWNER_INCONSISTENT 0x7fffffffu
 #define FS_OWNER_UNRECOVERABLE 0x7ffffffeu
 
+/* What the holder of a private mutex owes: to wake waiters that it has signalled, asleep on a word
+   of the condition variable's, when it gives up the mutex which they need to go on. */
+struct fs_debt {
+    fs_word *word; /* null: nothing */
+    uint64_t bits;
+};
+
 /* An entry of the kernel's robust list. `next` comes second: the list links these
    members, and the C library finds `prev` right before. */
 struct fs_robust_link {
@@ -61,7 +71,10 @@ struct fs_mutex {
     uint32_t nusers;
     fs_word kind;
     uint32_t spare; /* the C library: spins and elision */
-    struct fs_robust_link link;
+    union {
+        struct fs_robust_link link; /* robust kinds */
+        struct fs_debt debt;        /* private ones; the holder's */
+    };
 };
 
 FS_ALWAYS_INLINE uint32_t fs_mutex_kind(const struct fs_mutex *m)
@@ -108,6 +121,14 @@ enum fs_wait_mode {
    priority inheritance). */
 int fs_mutex_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
                      const struct fs_deadline *deadline);
+
+/* The slow rest of releasing a private mutex whose owner field is cleared already; with `grant`,
+   a hungry waiter is handed the word. */
+void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant);
+
+/* By the holder of a private-word mutex: its release will wake the sleeper with this bit on this
+   word. Returns false when it cannot take on another debt: wake now. */
+bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bit);
 
 /* Releases. Returns 0, EPERM (errorcheck, recursive, robust or PI: not the
    holder), EINVAL (destroyed). */

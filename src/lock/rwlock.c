@@ -82,106 +82,138 @@ int fs_rwlock_read(struct fs_rwlock *l, enum fs_rw_preference preference,
     }
 }
 
-/* Sets WRITER if nobody is inside; with `waited`, the caller ceases to be counted as
-   waiting in the same move. */
-static bool enter_as_writer(struct fs_rwlock *l, uint64_t waited)
+/* Sets WRITER if nobody is inside; `ceases` is what the move takes away besides. */
+static bool enter_as_writer(struct fs_rwlock *l, uint64_t *state, uint64_t waiting, uint64_t ceases)
 {
-    uint64_t state = fs_wide_load_relaxed(&l->state);
-
-    while (!fs_rw_has_holder(state))
-        if (fs_wide_cas_acquire(&l->state, &state, state + FS_RW_WRITER - waited))
+    while (!fs_rw_has_holder(*state))
+        if (fs_wide_cas_acquire(&l->state, state,
+                                ((*state + FS_RW_WRITER) & ~ceases) - waiting))
             return true;
     return false;
 }
 
 int fs_rwlock_try_write(struct fs_rwlock *l)
 {
-    return enter_as_writer(l, 0) ? 0 : EBUSY;
+    uint64_t state = fs_wide_load_relaxed(&l->state);
+
+    return enter_as_writer(l, &state, 0, 0) ? 0 : EBUSY;
 }
 
-static void count_as_waiting(struct fs_rwlock *l)
+/* Counts the caller as a waiting writer, awake. */
+static void start_waiting(struct fs_rwlock *l)
 {
     uint64_t state = fs_wide_load_relaxed(&l->state);
 
-    while (!fs_wide_cas_relaxed(&l->state, &state, state + FS_RW_WAITING))
-        ;
+    for (;;) {
+        if ((state & FS_RW_WAITING_MASK) == FS_RW_WAITING_MASK) {
+            fs_system_yield(); /* as many as can be counted: be none of them yet */
+            state = fs_wide_load_relaxed(&l->state);
+        } else if (fs_wide_cas_relaxed(&l->state, &state,
+                                       (state + FS_RW_WAITING) | FS_RW_WRITER_AWAKE)) {
+            return;
+        }
+    }
 }
 
-/* The caller waits no longer. Readers that slept only because a writer was preferred
-   are woken when the last such writer gives up; the lock is alive, since the caller is
-   still in a call on it. */
-static void give_up_writing(struct fs_rwlock *l, enum fs_rw_preference preference)
+/* Enters (true), or, somebody being inside, is no longer awake and leaves in *asleep_on what to
+   sleep on (L3, L4). */
+static bool enter_or_lie_down(struct fs_rwlock *l, uint64_t *asleep_on)
+{
+    uint64_t state = fs_wide_load_relaxed(&l->state);
+
+    for (;;) {
+        uint64_t new;
+
+        if (enter_as_writer(l, &state, FS_RW_WAITING, FS_RW_WRITER_AWAKE))
+            return true;
+        new = state & ~FS_RW_WRITER_AWAKE;
+        *asleep_on = new;
+        if (state == new || fs_wide_cas_relaxed(&l->state, &state, new))
+            return false;
+    }
+}
+
+/* Enters (true), or, somebody being inside, waits no longer. Readers that slept only because a
+   writer was preferred are woken when the last such writer gives up; the lock is alive, since the
+   caller is still in a call on it. */
+static bool enter_or_give_up(struct fs_rwlock *l, enum fs_rw_preference preference)
 {
     uint64_t state = fs_wide_load_relaxed(&l->state);
     uint64_t new;
 
     do {
-        new = state - FS_RW_WAITING;
+        if (enter_as_writer(l, &state, FS_RW_WAITING, FS_RW_WRITER_AWAKE))
+            return true;
+        new = (state & ~FS_RW_WRITER_AWAKE) - FS_RW_WAITING;
         if (fs_rw_admits_reader(new, preference))
             new &= ~FS_RW_READERS_WAIT;
     } while (!fs_wide_cas_relaxed(&l->state, &state, new));
     if ((state & ~new) & FS_RW_READERS_WAIT)
         fs_futex_wake(fs_wide_low(&l->state), FS_WAKE_ALL, FS_SCOPE_PRIVATE);
+    return false;
 }
 
 int fs_rwlock_write(struct fs_rwlock *l, enum fs_rw_preference preference,
                     const struct fs_deadline *deadline)
 {
-    if (enter_as_writer(l, 0))
+    uint64_t state = fs_wide_load_relaxed(&l->state);
+
+    if (enter_as_writer(l, &state, 0, 0))
         return 0;
     if (deadline && !fs_deadline_is_valid(deadline))
         return EINVAL;
-    count_as_waiting(l);
+    start_waiting(l);
     for (;;) {
-        uint64_t state;
-
         spin_while(l, FS_RW_READERS | FS_RW_WRITER);
-        if (enter_as_writer(l, FS_RW_WAITING))
+        if (enter_or_lie_down(l, &state))
             return 0;
-        state = fs_wide_load_relaxed(&l->state);
-        if (!fs_rw_has_holder(state))
-            continue;
-        /* L3: both halves come from one load. */
         if (fs_futex_wait(fs_wide_high(&l->state), (uint32_t)(state >> 32), deadline,
-                          FS_SCOPE_PRIVATE) != ETIMEDOUT)
-            continue;
-        if (enter_as_writer(l, FS_RW_WAITING))
-            return 0;
-        give_up_writing(l, preference);
-        return ETIMEDOUT;
+                          FS_SCOPE_PRIVATE) == ETIMEDOUT)
+            return enter_or_give_up(l, preference) ? 0 : ETIMEDOUT;
     }
 }
 
-/* The word after one holder has left. */
-static uint64_t without_holder(uint64_t state, enum fs_rw_preference preference)
-{
-    uint64_t new = state - (state & FS_RW_WRITER ? FS_RW_WRITER : FS_RW_READER);
+/* What a release does with the word, and whom it wakes then. */
+struct release {
+    uint64_t new;
+    bool wakes_readers;
+    bool wakes_writer; /* or, if readers were to be woken and none was there, a writer */
+};
 
-    if (fs_rw_has_holder(new))
-        return new;
-    if (fs_rw_has_waiting_writer(new))
-        new += FS_RW_TURN;
-    if (fs_rw_admits_reader(new, preference))
-        new &= ~FS_RW_READERS_WAIT;
-    return new;
+static struct release plan_release(uint64_t state, enum fs_rw_preference preference)
+{
+    struct release plan = {
+        .new = state - (state & FS_RW_WRITER ? FS_RW_WRITER : FS_RW_READER)};
+
+    if (fs_rw_has_holder(plan.new))
+        return plan;
+    if (plan.new & FS_RW_READERS_WAIT && fs_rw_admits_reader(plan.new, preference)) {
+        plan.new &= ~FS_RW_READERS_WAIT;
+        plan.wakes_readers = true;
+    }
+    if (fs_rw_has_waiting_writer(plan.new) && !(plan.new & FS_RW_WRITER_AWAKE)) {
+        plan.wakes_writer = true;
+        plan.new += FS_RW_TURN;
+        if (!plan.wakes_readers)
+            plan.new |= FS_RW_WRITER_AWAKE;
+    }
+    return plan;
 }
 
 void fs_rwlock_release(struct fs_rwlock *l, enum fs_rw_preference preference)
 {
     uint64_t state = fs_wide_load_relaxed(&l->state);
-    uint64_t new;
-    int woken = 0;
+    struct release plan;
 
     do {
         if (!fs_rw_has_holder(state))
             return;
-        new = without_holder(state, preference);
-    } while (!fs_wide_cas_release(&l->state, &state, new));
+        plan = plan_release(state, preference);
+    } while (!fs_wide_cas_release(&l->state, &state, plan.new));
     /* From here only the address of l may be used (L5). */
-    if (fs_rw_has_holder(new))
-        return;
-    if ((state & ~new) & FS_RW_READERS_WAIT)
-        woken = fs_futex_wake(fs_wide_low(&l->state), FS_WAKE_ALL, FS_SCOPE_PRIVATE);
-    if (woken == 0 && fs_rw_has_waiting_writer(new))
+    if (plan.wakes_readers &&
+        fs_futex_wake(fs_wide_low(&l->state), FS_WAKE_ALL, FS_SCOPE_PRIVATE) > 0)
+        return; /* the last of them wakes the writer */
+    if (plan.wakes_writer)
         fs_futex_wake(fs_wide_high(&l->state), 1, FS_SCOPE_PRIVATE);
 }

@@ -6,28 +6,32 @@
    low     bits  0..26  readers inside
            bit   27     WRITER: a writer is inside
            bit   28     READERS_WAIT: readers may sleep, on the low half
-           bits  29..31 kept free (reader slots)
+           bit   29     WRITER_AWAKE: a writer that waits is not asleep and will look again
+           bits  30, 31 kept free (reader slots)
    high    bits 32..47  writers that wait, asleep or about to be; exact
            bits 48..63  turn: counts the releases that found writers waiting
 
    Moves:
        reader in        readers + 1     no WRITER (and, writers preferred, no writer waits)
-       reader out       readers - 1     the last: turn + 1 if writers wait
-       writer in        + WRITER        neither readers nor WRITER; waiting - 1 if it waited
-       writer out       - WRITER        turn + 1 if writers wait; - READERS_WAIT if it wakes them
-       writer waits     waiting + 1     once per call
-       writer gives up  waiting - 1     the last one, writers preferred: - READERS_WAIT, wakes
+       reader out       readers - 1     the last: turn + 1, + WRITER_AWAKE if it wakes a writer
+       writer in        + WRITER        neither readers nor WRITER; if it waited: waiting - 1,
+                                        - WRITER_AWAKE
+       writer out       - WRITER        as reader out; - READERS_WAIT if it wakes readers instead
+       writer waits     waiting + 1     once per call; + WRITER_AWAKE
+       writer sleeps    - WRITER_AWAKE  somebody is inside
+       writer gives up  waiting - 1     somebody is inside; - WRITER_AWAKE; the last one, writers
+                                        preferred: - READERS_WAIT, wakes
        reader waits     + READERS_WAIT  while the state does not admit it
 
    Invariants:
    L1  WRITER is set only when no reader is inside.
    L2  While a reader sleeps, READERS_WAIT is set or all readers are about to be woken. A wrong
        READERS_WAIT costs a futile wake; a missing one is a hang.
-   L3  A writer sleeps only on a high half it has read together with a low half that keeps it
-       out, and while it is counted. Whatever lets it in changes the turn in the same move, so a
-       writer that has not slept yet does not sleep; then one writer is woken, or readers are, who
-       wake one when they leave.
-   L4  Every woken thread looks at the lock at least once before it gives up.
+   L3  A writer sleeps only while it is counted, on the high half that it left by the move "writer
+       sleeps". Whatever lets writers in finds WRITER_AWAKE, or changes the turn and wakes one
+       writer, or wakes readers, of whom the last does.
+   L4  WRITER_AWAKE only while a counted writer is awake: it enters, or clears the bit by a move
+       that needs somebody inside. A missing bit costs a futile wake; a wrong one is a hang.
    L5  After the releasing move only the address of the lock is used. */
 #ifndef FS_LOCK_RWLOCK_H
 #define FS_LOCK_RWLOCK_H
@@ -42,6 +46,7 @@
 #define FS_RW_READERS UINT64_C(0x07ffffff)
 #define FS_RW_WRITER UINT64_C(0x08000000)
 #define FS_RW_READERS_WAIT UINT64_C(0x10000000)
+#define FS_RW_WRITER_AWAKE UINT64_C(0x20000000)
 #define FS_RW_WAITING (UINT64_C(1) << 32)
 #define FS_RW_WAITING_MASK (UINT64_C(0xffff) << 32)
 #define FS_RW_TURN (UINT64_C(1) << 48)

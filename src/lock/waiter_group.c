@@ -198,6 +198,7 @@ struct fs_slot *fs_bucket_join(struct fs_bucket *bucket, const void *condition,
     slot->group = group;
     slot->bit = UINT32_C(1) << index;
     slot->priority = 0;
+    slot->carrier = false;
     slot->ticket = bucket->tickets++;
     fs_store_relaxed(&slot->state, FS_SLOT_WAITING); /* published by the bucket's lock */
     fs_store_pointer_relaxed(&slot->thread, (void *)(uintptr_t)thread);

@@ -41,7 +41,7 @@
    C4  Only a closed group is moved, so only signalled members are (nobody waits on a mutex's
        word for a signal); and only to a mutex that the mover holds.
    C5  A group gets a new key only when no slot is used and no broadcaster holds it.
-   C6  A waiter that may have been moved acquires the mutex as a woken sleeper of its word. */
+   C6  A waiter that may have been moved, or whose wake-up the holder of the mutex owed, acquires the mutex as a woken sleeper of its word. */
 #ifndef FS_LOCK_WAITER_GROUP_H
 #define FS_LOCK_WAITER_GROUP_H
 
@@ -84,6 +84,7 @@ struct fs_slot {
     uint64_t ticket; /* arrival, over the whole bucket */
     uint32_t priority;
     uint32_t bit;
+    bool carrier; /* its wake-up stands for one of the mutex's: see M4 in mutex.h */
 } FS_ALIGNED(FS_CACHE_LINE);
 
 struct fs_group {

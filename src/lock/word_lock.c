@@ -8,8 +8,13 @@
 #include "base/spin.h"
 #include "lock/settings.h"
 
-/* A waiter that has slept this long asks to be handed the lock. */
+/* A waiter that has slept this long asks to be handed the lock. A hand-over leaves the lock idle
+   while a thread wakes up, so there is at most one in this time, for all locks that share a slot of
+   `last_grant`: the times, in units of FS_HUNGER_NS, when a waiter was last allowed to ask. */
 #define FS_HUNGER_NS 1000000
+#define FS_GRANT_SLOTS 64u
+
+static fs_word last_grant[FS_GRANT_SLOTS];
 
 /* How often another thread that finds the word granted gives up the processor
    before it takes the grant itself: the one it was meant for may have timed out. */
@@ -84,6 +89,15 @@ static bool spin(struct locker *me)
     return false;
 }
 
+static bool may_ask_now(const fs_word *w, const struct fs_deadline *now)
+{
+    fs_word *slot = &last_grant[((uintptr_t)w >> 4) % FS_GRANT_SLOTS];
+    uint32_t time = (uint32_t)(now->sec * (FS_NSEC_PER_SEC / FS_HUNGER_NS) + now->nsec / FS_HUNGER_NS);
+    uint32_t last = fs_load_relaxed(slot);
+
+    return last != time && fs_cas_relaxed(slot, &last, time);
+}
+
 static bool has_waited_too_long(struct locker *me)
 {
     struct fs_deadline now = fs_system_now(FS_CLOCK_MONOTONIC);
@@ -93,7 +107,8 @@ static bool has_waited_too_long(struct locker *me)
         return false;
     }
     return (now.sec - me->since.sec) * FS_NSEC_PER_SEC + now.nsec - me->since.nsec >=
-           FS_HUNGER_NS;
+               FS_HUNGER_NS &&
+           may_ask_now(me->word, &now);
 }
 
 /* Makes the locked word say that somebody sleeps. Returns what to sleep on, or 0
@@ -163,21 +178,34 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
     return 0;
 }
 
-void fs_word_lock_release_slow(fs_word *w, enum fs_scope scope, bool grant)
+uint32_t fs_word_lock_release_quietly(fs_word *w, bool grant)
 {
     uint32_t old = fs_load_relaxed(w);
     uint32_t new;
 
     do {
         if (!fs_lock_is_held(old))
-            return;
+            return FS_LOCK_FREE;
         new = old == FS_LOCK_HUNGRY && grant ? FS_LOCK_GRANTED : FS_LOCK_FREE;
     } while (!fs_cas_release(w, &old, new));
-    /* From here only the address of w may be used (W4). */
-    if (new == FS_LOCK_GRANTED && fs_futex_wake_bitset(w, 1, FS_LOCK_BIT_HUNGRY, scope) > 0)
+    return old;
+}
+
+void fs_word_lock_wake_after(fs_word *w, uint32_t released, enum fs_scope scope)
+{
+    if (released == FS_LOCK_HUNGRY && scope == FS_SCOPE_PRIVATE &&
+        fs_futex_wake_bitset(w, 1, FS_LOCK_BIT_HUNGRY, scope) > 0)
         return;
-    if (old != FS_LOCK_LOCKED)
+    if (released == FS_LOCK_CONTENDED || released == FS_LOCK_HUNGRY)
         fs_futex_wake(w, 1, scope);
+}
+
+void fs_word_lock_release_slow(fs_word *w, enum fs_scope scope, bool grant)
+{
+    uint32_t released = fs_word_lock_release_quietly(w, grant);
+
+    /* From here only the address of w may be used (W4). */
+    fs_word_lock_wake_after(w, released, scope);
 }
 
 void fs_word_lock_mark_contended(fs_word *w)

@@ -103,6 +103,11 @@ FS_ALWAYS_INLINE int fs_word_lock_acquire(fs_word *w, const struct fs_deadline *
    is handed over. A word that is not locked is left alone. */
 void fs_word_lock_release_slow(fs_word *w, enum fs_scope scope, bool grant);
 
+/* The two halves of the above. The first returns what the word held; the second, given that,
+   wakes whom the release has to wake, by the address of the word alone. */
+uint32_t fs_word_lock_release_quietly(fs_word *w, bool grant);
+void fs_word_lock_wake_after(fs_word *w, uint32_t released, enum fs_scope scope);
+
 /* Releases a private word that nobody waits for; false leaves it as it was, for
    fs_word_lock_release_slow. From the store on only the address of w is used (W4). */
 FS_ALWAYS_INLINE bool fs_word_lock_release_free(fs_word *w)
