@@ -18,7 +18,7 @@
      for a moment and ends without a reason.
    - Linking with -lfastsync also puts the library's pthread and C11 locks in the place of the
      C library's. These calls do not depend on that: they work in the same way with
-     FASTSYNC=off. */
+     FASTSYNC=0. */
 #ifndef FASTSYNC_CONDITION_H
 #define FASTSYNC_CONDITION_H
 

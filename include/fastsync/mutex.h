@@ -11,12 +11,11 @@
      acts on that at its next cancellation point.
    - A deadline is absolute, on the clock named next to it, CLOCK_REALTIME or
      CLOCK_MONOTONIC. A null pointer means for ever, and the clock is then not looked at.
-   - There is nothing to destroy. The memory may be freed as soon as no thread is inside a
-     call on it but one that is past its last access: a thread that has locked the mutex may
-     free it after unlocking, if no other will lock it.
+   - There is nothing to destroy. A thread that has locked and unlocked the mutex may free the
+     memory if no other will lock it, even while another thread's unlock has yet to return.
    - Linking with -lfastsync also puts the library's pthread and C11 locks in the place of the
      C library's. These calls do not depend on that: they work in the same way with
-     FASTSYNC=off, and beside pthread mutexes of either kind. */
+     FASTSYNC=0, and beside pthread mutexes of either kind. */
 #ifndef FASTSYNC_MUTEX_H
 #define FASTSYNC_MUTEX_H
 
@@ -56,7 +55,7 @@ int fastsync_mutex_lock(fastsync_mutex_t *mutex);
 
 /* Locks if that needs no wait.
    Returns: 0, locked; EBUSY, held, also by the caller.
-   Blocks: no. Async-signal-safe: yes. */
+   Blocks: no. Async-signal-safe: no. */
 int fastsync_mutex_trylock(fastsync_mutex_t *mutex);
 
 /* Locks, waiting until the deadline at most.
@@ -71,7 +70,7 @@ int fastsync_mutex_timedlock(fastsync_mutex_t *mutex, clockid_t clock,
 /* Unlocks, and wakes a thread that waits.
    Requires: the caller has locked the mutex.
    Returns: 0, also for a mutex that nobody holds, which is left alone.
-   Blocks: no. Async-signal-safe: yes. */
+   Blocks: no. Async-signal-safe: no. */
 int fastsync_mutex_unlock(fastsync_mutex_t *mutex);
 
 #ifdef __cplusplus

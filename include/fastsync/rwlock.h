@@ -12,12 +12,12 @@
      acts on that at its next cancellation point.
    - A deadline is absolute, on the clock named next to it, CLOCK_REALTIME or
      CLOCK_MONOTONIC. A null pointer means for ever, and the clock is then not looked at.
-   - There is nothing to destroy. A thread that has locked it may free the memory after
-     unlocking, if no other will lock it.
+   - There is nothing to destroy. A thread that has locked and unlocked it may free the memory
+     if no other will lock it, even while another thread's unlock has yet to return.
    - At most 134217727 readers are inside, and 65535 writers wait, at one time.
    - Linking with -lfastsync also puts the library's pthread and C11 locks in the place of the
      C library's. These calls do not depend on that: they work in the same way with
-     FASTSYNC=off. */
+     FASTSYNC=0. */
 #ifndef FASTSYNC_RWLOCK_H
 #define FASTSYNC_RWLOCK_H
 
@@ -67,7 +67,7 @@ int fastsync_rwlock_rdlock(fastsync_rwlock_t *lock);
 
 /* Locks for reading if no writer is inside.
    Returns: 0, locked; EBUSY, a writer is inside; EAGAIN, too many readers.
-   Blocks: no. Async-signal-safe: yes. Source: POSIX, pthread_rwlock_tryrdlock. */
+   Blocks: no. Async-signal-safe: no. Source: POSIX, pthread_rwlock_tryrdlock. */
 int fastsync_rwlock_tryrdlock(fastsync_rwlock_t *lock);
 
 /* Locks for reading, waiting until the deadline at most.
@@ -86,7 +86,7 @@ int fastsync_rwlock_wrlock(fastsync_rwlock_t *lock);
 
 /* Locks for writing if nobody is inside.
    Returns: 0, locked; EBUSY, a reader or a writer is inside, also the caller.
-   Blocks: no. Async-signal-safe: yes. Source: POSIX, pthread_rwlock_trywrlock. */
+   Blocks: no. Async-signal-safe: no. Source: POSIX, pthread_rwlock_trywrlock. */
 int fastsync_rwlock_trywrlock(fastsync_rwlock_t *lock);
 
 /* Locks for writing, waiting until the deadline at most.
@@ -100,7 +100,7 @@ int fastsync_rwlock_timedwrlock(fastsync_rwlock_t *lock, clockid_t clock,
 /* Unlocks what the caller has locked, for reading or for writing, and wakes whom that lets in.
    Requires: the caller has locked it.
    Returns: 0, also for a lock that nobody holds, which is left alone.
-   Blocks: no. Async-signal-safe: yes. Source: POSIX, pthread_rwlock_unlock. */
+   Blocks: no. Async-signal-safe: no. Source: POSIX, pthread_rwlock_unlock. */
 int fastsync_rwlock_unlock(fastsync_rwlock_t *lock);
 
 #ifdef __cplusplus

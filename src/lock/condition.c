@@ -234,7 +234,7 @@ struct herd {
 /* How a broadcaster gets a group going. Decided under the bucket's lock, while queued members
    keep the mutex alive; if the caller owns the mutex, it stays alive until the caller gives it up. */
 enum departure {
-    DEPART_AWAKE,  /* wake all */
+    DEPART_AWAKE = 0, /* wake all */
     DEPART_MOVED,  /* move to the mutex, which the caller holds */
     DEPART_LED,    /* wake some; the first of them to hold the mutex moves the rest */
 };
@@ -271,7 +271,7 @@ static void close_group(struct fs_group *group, struct herd *herd)
     fs_store_relaxed(&group->moved, group->departure != DEPART_AWAKE);
     /* Pairs with fs_condition_finish. A member that slips through before this store does not
        sleep, so it need not lead: one that send_off wakes does. */
-    fs_store_release(&group->pending, group->departure == DEPART_LED);
+    fs_store_release(&group->pending, group->departure);
     fs_add_release(&group->word, 1);
     group->next_herd = herd->groups;
     herd->groups = group;
@@ -364,14 +364,25 @@ void fs_condition_broadcast_slow(struct fs_condition *c)
         broadcast_plain(c, !found);
 }
 
+/* By the first member that holds the mutex after a broadcast: gets as many going as there are
+   processors to run them. */
+static void lead(struct fs_group *group, uint32_t departure)
+{
+    int others = (int)fs_settings.processors - 1;
+
+    if (departure == DEPART_LED)
+        move_members(group, others);
+    else if (departure == DEPART_MOVED && others > 0)
+        fs_futex_wake(group->mutex, others, FS_SCOPE_PRIVATE);
+}
+
 void fs_condition_finish(struct fs_wait *wait, bool holds)
 {
     struct fs_slot *slot = wait->slot;
     struct fs_group *group = slot->group;
 
-    if (holds && fs_load_relaxed(&group->pending) != 0 &&
-        fs_exchange_acquire(&group->pending, 0) != 0)
-        move_members(group, (int)fs_settings.processors - 1);
+    if (holds && fs_load_relaxed(&group->pending) != 0)
+        lead(group, fs_exchange_acquire(&group->pending, 0));
     fs_slot_leave(slot);
 }
 
