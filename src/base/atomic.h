@@ -19,6 +19,11 @@ typedef struct {
     _Atomic uint32_t value;
 } fs_word;
 
+/* A flag; not a futex word. */
+typedef struct {
+    _Atomic uint8_t value;
+} fs_byte;
+
 /* A pointer that several threads read and write. */
 typedef struct {
     _Atomic(void *) value;
@@ -62,6 +67,16 @@ FS_ALWAYS_INLINE void fs_store_release(fs_word *w, uint32_t new)
 FS_ALWAYS_INLINE void fs_store_seq_cst(fs_word *w, uint32_t new)
 {
     atomic_store_explicit(&w->value, new, memory_order_seq_cst);
+}
+
+FS_ALWAYS_INLINE uint8_t fs_load_byte_relaxed(const fs_byte *b)
+{
+    return atomic_load_explicit(&b->value, memory_order_relaxed);
+}
+
+FS_ALWAYS_INLINE void fs_store_byte_relaxed(fs_byte *b, uint8_t new)
+{
+    atomic_store_explicit(&b->value, new, memory_order_relaxed);
 }
 
 /* Compare-and-swap: true when *w held old and now holds new. On failure *old is
@@ -118,6 +133,11 @@ FS_ALWAYS_INLINE uint32_t fs_add_release(fs_word *w, uint32_t n)
 FS_ALWAYS_INLINE uint32_t fs_or_relaxed(fs_word *w, uint32_t bits)
 {
     return atomic_fetch_or_explicit(&w->value, bits, memory_order_relaxed);
+}
+
+FS_ALWAYS_INLINE uint32_t fs_or_release(fs_word *w, uint32_t bits)
+{
+    return atomic_fetch_or_explicit(&w->value, bits, memory_order_release);
 }
 
 FS_ALWAYS_INLINE uint32_t fs_and_release(fs_word *w, uint32_t bits)

@@ -17,6 +17,19 @@
 /* Of the static block: reached without a call, also before the loader is done. */
 #define FS_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
+/* The constant in a register of its own: a compiler that has just compared a loaded value with it
+   would otherwise use that one, and the next instruction would have to wait for the load. */
+#if defined(__x86_64__) || defined(__i386__)
+#define FS_INDEPENDENT(type, constant)                                                             \
+    (__extension__({                                                                               \
+        type fs_value;                                                                             \
+        __asm__("mov %1, %0" : "=r"(fs_value) : "i"(constant));                                    \
+        fs_value;                                                                                  \
+    }))
+#else
+#define FS_INDEPENDENT(type, constant) ((type)(constant))
+#endif
+
 #define FS_CACHE_LINE 64
 
 #endif

@@ -180,6 +180,17 @@ unsigned fs_system_processor_count(void);
 /* The moment now on the clock. */
 struct fs_deadline fs_system_now(enum fs_clock clock);
 
+/* Whether the moment has come; false for a null pointer. */
+static inline bool fs_system_is_past(const struct fs_deadline *deadline)
+{
+    struct fs_deadline now;
+
+    if (!deadline)
+        return false;
+    now = fs_system_now(deadline->clock);
+    return now.sec > deadline->sec || (now.sec == deadline->sec && now.nsec >= deadline->nsec);
+}
+
 /* Fresh zeroed memory, page aligned, that a fork child finds zeroed again
    (MADV_WIPEONFORK; *wiped tells whether the system keeps that promise). Null when
    there is none. It is never given back. */

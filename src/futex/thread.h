@@ -20,13 +20,18 @@ extern FS_HIDDEN uintptr_t fs_thread_id_offset;
 /* Points at the C library's "only one thread" flag, or at a zero of ours. */
 extern FS_HIDDEN const char *fs_single_threaded_flag;
 
+/* 0 once that flag was seen to be 0: two loads, one for the address of the other, would be felt
+   between two atomic operations. A fork child sets it to 1 again. */
+extern FS_HIDDEN fs_byte fs_may_be_alone;
+
 /* Requires that the place is known. */
 FS_ALWAYS_INLINE uint32_t fs_thread_id_known(void)
 {
     uint32_t id;
 
 #if defined(__x86_64__)
-    __asm__("movl %%fs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
+    /* volatile: where the caller wrote it, which may be ahead of an atomic operation. */
+    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
 #else
     id = *(volatile uint32_t *)((char *)__builtin_thread_pointer() + fs_thread_id_offset);
 #endif
@@ -51,10 +56,16 @@ FS_ALWAYS_INLINE void *fs_system_robust_list(void)
     return FS_LIKELY(head != NULL) ? head : fs_system_find_robust_list();
 }
 
-/* True only while no other thread of this process exists. */
+/* True only while no other thread of this process exists. Laid out for that case: a branch costs
+   something there, and nothing beside an atomic operation. */
 FS_ALWAYS_INLINE bool fs_is_single_threaded(void)
 {
-    return *(const volatile char *)fs_single_threaded_flag != 0;
+    if (FS_UNLIKELY(!fs_load_byte_relaxed(&fs_may_be_alone)))
+        return false;
+    if (FS_LIKELY(*(const volatile char *)fs_single_threaded_flag != 0))
+        return true;
+    fs_store_byte_relaxed(&fs_may_be_alone, 0);
+    return false;
 }
 
 #endif

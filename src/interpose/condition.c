@@ -34,8 +34,12 @@ static struct manner manner_of(const struct fs_mutex *m, uint32_t kind)
         return (struct manner){FS_TABLE_PLAIN, FS_MOVE_NEVER, false};
     if (kind & FS_KIND_PI) /* held more than once, it stays locked during the wait */
         return (struct manner){m->count > 1 ? FS_TABLE_PLAIN : FS_TABLE_PI, FS_MOVE_NEVER, true};
-    if (fs_kind_has_private_word(kind))
-        return (struct manner){FS_TABLE_PLAIN, FS_MOVE_BY_OWNER, true};
+    if (fs_kind_has_private_word(kind)) {
+        bool stays_locked = (kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && m->count > 1;
+
+        /* Nobody is moved to, or made to wait for, a mutex that a waiter itself holds. */
+        return (struct manner){FS_TABLE_PLAIN, stays_locked ? FS_MOVE_NEVER : FS_MOVE_BY_OWNER, true};
+    }
     return (struct manner){FS_TABLE_PLAIN, FS_MOVE_NEVER, !(kind & FS_KIND_ROBUST)};
 }
 
@@ -43,17 +47,12 @@ static struct manner manner_of(const struct fs_mutex *m, uint32_t kind)
 static int wait_without_memory(pthread_mutex_t *mutex, const struct fs_deadline *deadline)
 {
     int err = fs_pthread_mutex_unlock(mutex);
-    bool late = false;
+    bool late;
 
     if (err != 0)
         return err;
     fs_system_yield();
-    if (deadline) {
-        struct fs_deadline now = fs_system_now(deadline->clock);
-
-        late = now.sec > deadline->sec ||
-               (now.sec == deadline->sec && now.nsec >= deadline->nsec);
-    }
+    late = fs_system_is_past(deadline);
     err = fs_pthread_mutex_lock(mutex);
     return err == 0 && late ? ETIMEDOUT : err;
 }
@@ -86,7 +85,8 @@ static int sleep_and_take_back(pthread_mutex_t *mutex, uint32_t kind, struct fs_
     return err != 0 ? err : outcome;
 }
 
-/* One wait. Returns as pthread_cond_timedwait, or ECANCELED: look at cancellation again. */
+/* One wait. Returns as pthread_cond_timedwait; or ECANCELED: somebody was cancelled before the mutex
+   was given up, so the caller looks at its own cancellation and begins again. */
 static int wait_once(pthread_cond_t *cond, pthread_mutex_t *mutex, uint32_t epoch,
                      const struct fs_deadline *deadline)
 {
@@ -108,13 +108,22 @@ static int wait_once(pthread_cond_t *cond, pthread_mutex_t *mutex, uint32_t epoc
         m->nusers++;
     err = fs_pthread_mutex_unlock(mutex);
     if (err != 0) {
-        fs_condition_retract(&wait);
+        bool signalled = fs_condition_retract(&wait);
+
         fs_condition_finish(&wait, false);
+        if (signalled)
+            fs_condition_signal(&fs_view_cond(cond)->condition); /* it was not for us */
         return err;
     }
     err = sleep_and_take_back(mutex, kind, &wait, deadline);
-    if (manner.counts)
+    if (manner.counts && err != ENOTRECOVERABLE)
         m->nusers--;
+    if (err == ECANCELED) {
+        /* From here on the condition variable may be gone, and what the caller waits for may have
+           come: with cancellation disabled this is a spurious wake-up. */
+        fs_cancel_point();
+        return 0;
+    }
     return err;
 }
 

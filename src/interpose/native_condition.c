@@ -24,13 +24,6 @@ static fs_word *as_word(fastsync_mutex_t *mutex)
     return (fs_word *)(void *)mutex;
 }
 
-static bool is_past(const struct fs_deadline *deadline)
-{
-    struct fs_deadline now = fs_system_now(deadline->clock);
-
-    return now.sec > deadline->sec || (now.sec == deadline->sec && now.nsec >= deadline->nsec);
-}
-
 /* No memory for a waiter: a moment without the mutex, and a spurious wake-up. */
 static FS_COLD int wait_without_memory(fastsync_mutex_t *mutex, const struct fs_deadline *deadline)
 {
@@ -38,7 +31,7 @@ static FS_COLD int wait_without_memory(fastsync_mutex_t *mutex, const struct fs_
 
     fastsync_mutex_unlock(mutex);
     fs_system_yield();
-    late = deadline && is_past(deadline);
+    late = fs_system_is_past(deadline);
     fastsync_mutex_lock(mutex);
     return late ? ETIMEDOUT : 0;
 }

@@ -66,7 +66,7 @@ FS_EXPORT int fastsync_rwlock_timedwrlock(fastsync_rwlock_t *lock, clockid_t clo
 
 FS_EXPORT int fastsync_rwlock_unlock(fastsync_rwlock_t *lock)
 {
-    if (FS_UNLIKELY(!fs_rwlock_release_fast(as_lock(lock))))
+    if (FS_UNLIKELY(!fs_rwlock_release_fast(as_lock(lock), false)))
         fs_rwlock_release(as_lock(lock), FS_RW_PREFER_READERS);
     return 0;
 }

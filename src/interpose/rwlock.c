@@ -155,11 +155,13 @@ int fs_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_clockwrlock)
 
-/* A writer inside is the one that leaves: with one, nobody else is there. */
-FS_ALWAYS_INLINE void forget_writer(struct fs_rwlock_view *view)
+/* A writer inside is the one that leaves: with one, nobody else is there. Returns whether there is. */
+FS_ALWAYS_INLINE bool forget_writer(struct fs_rwlock_view *view)
 {
-    if (fs_load_relaxed(&view->writer) != 0)
-        fs_store_relaxed(&view->writer, 0);
+    if (fs_load_relaxed(&view->writer) == 0)
+        return false;
+    fs_store_relaxed(&view->writer, 0);
+    return true;
 }
 
 static FS_NOINLINE int unlock_slow(pthread_rwlock_t *lock)
@@ -177,11 +179,9 @@ int fs_pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
     struct fs_rwlock_view *view = fs_view_rwlock(lock);
 
-    if (FS_LIKELY(is_plainly_ours(lock))) {
-        forget_writer(view);
-        if (FS_LIKELY(fs_rwlock_release_fast(&view->lock)))
-            return 0;
-    }
+    if (FS_LIKELY(is_plainly_ours(lock)) &&
+        FS_LIKELY(fs_rwlock_release_fast(&view->lock, forget_writer(view))))
+        return 0;
     return unlock_slow(lock);
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_unlock)

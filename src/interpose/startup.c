@@ -40,6 +40,7 @@ static void find_single_thread_flag(void)
 
     if (flag)
         fs_single_threaded_flag = flag;
+    fs_store_byte_relaxed(&fs_may_be_alone, 1); /* an earlier look found nothing */
 }
 
 /* Where a process-shared condition variable differs from a private one after the C library has
@@ -75,6 +76,8 @@ static void before_fork(void)
 static void in_fork_child(void)
 {
     fs_groups_reset();
+    fs_pi_after_fork_in_child();
+    fs_store_byte_relaxed(&fs_may_be_alone, 1);
 }
 
 #define LACKS_MAX 256

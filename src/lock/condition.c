@@ -24,9 +24,20 @@ static uint32_t queued_bit(enum fs_table_kind table)
     return table == FS_TABLE_PI ? FS_CONDITION_QUEUED_PI : FS_CONDITION_QUEUED_PLAIN;
 }
 
+/* The calling thread's real-time priority as last asked of the system, plus 1. */
+static FS_THREAD_LOCAL uint32_t known_priority;
+
+static uint32_t priority_to_queue_with(enum fs_table_kind table)
+{
+    if (known_priority == 0 || table == FS_TABLE_PI)
+        known_priority = fs_system_thread_priority() + 1;
+    return known_priority - 1;
+}
+
 bool fs_condition_join(struct fs_condition *c, fs_word *mutex, enum fs_move move,
                        enum fs_table_kind table, const void *thread, struct fs_wait *wait)
 {
+    uint32_t priority = priority_to_queue_with(table);
     uint32_t bit = queued_bit(table);
 
     wait->table = table;
@@ -35,6 +46,8 @@ bool fs_condition_join(struct fs_condition *c, fs_word *mutex, enum fs_move move
         return false;
     fs_bucket_lock(wait->bucket, table);
     wait->slot = fs_bucket_join(wait->bucket, c, mutex, move, thread);
+    if (wait->slot && priority != 0)
+        fs_slot_set_priority(wait->slot, priority);
     if (wait->slot && !(fs_load_relaxed(&c->queued) & bit))
         fs_or_relaxed(&c->queued, bit); /* published by whichever lock orders the signal after us */
     fs_bucket_unlock(wait->bucket, table);
@@ -93,7 +106,7 @@ static void learn(struct fs_bucket *bucket, unsigned allowance, bool paid)
 /* True when somebody settled the slot while its owner spun. */
 static bool spin(struct fs_wait *wait)
 {
-    unsigned allowance = spin_allowance(wait->bucket);
+    unsigned allowance = wait->slot->priority == 0 ? spin_allowance(wait->bucket) : 0;
     bool paid = false;
 
     for (unsigned i = 0; i < allowance && !paid; i++) {
@@ -104,13 +117,14 @@ static bool spin(struct fs_wait *wait)
     return paid;
 }
 
-/* A real-time thread that is going to sleep takes its place among its likes. */
-static void take_priority(struct fs_wait *wait)
+/* A thread that is going to sleep looks whether its priority is still the one it is queued with. */
+static void confirm_priority(struct fs_wait *wait)
 {
-    unsigned priority = fs_system_thread_priority();
+    uint32_t priority = fs_system_thread_priority();
 
-    if (priority == 0)
+    if (priority + 1 == known_priority)
         return;
+    known_priority = priority + 1;
     fs_bucket_lock(wait->bucket, wait->table);
     if (is_queued(wait->slot))
         fs_slot_set_priority(wait->slot, priority);
@@ -130,7 +144,7 @@ int fs_condition_block(struct fs_wait *wait, const struct fs_deadline *deadline)
 
     if (spin(wait) || !fs_cas_seq_cst(&slot->state, &state, FS_SLOT_SLEEPING))
         return outcome((enum fs_slot_state)fs_load_acquire(&slot->state));
-    take_priority(wait);
+    confirm_priority(wait);
     for (;;) {
         /* Word before state: the word changes after the state, so a stale word means a
            sleep that fails. Pairs with choose(). */
@@ -147,8 +161,16 @@ int fs_condition_block(struct fs_wait *wait, const struct fs_deadline *deadline)
     }
 }
 
+/* In the child of a fork in a signal handler that interrupted the wait: the slot is gone. */
+static bool was_wiped(const struct fs_wait *wait)
+{
+    return wait->slot->group == NULL;
+}
+
 bool fs_wait_was_moved(const struct fs_wait *wait)
 {
+    if (was_wiped(wait))
+        return false;
     return wait->slot->carrier || fs_load_acquire(&wait->slot->group->moved) != 0;
 }
 
@@ -239,11 +261,11 @@ enum departure {
     DEPART_LED,    /* wake some; the first of them to hold the mutex moves the rest */
 };
 
-static enum departure plan(const struct fs_group *group, unsigned asleep)
+static enum departure plan(const struct fs_group *group, bool owned, unsigned asleep)
 {
     if (group->move == FS_MOVE_NEVER || !fs_settings.requeue)
         return DEPART_AWAKE;
-    if (owns_mutex(group))
+    if (owned)
         return DEPART_MOVED;
     return asleep > fs_settings.processors ? DEPART_LED : DEPART_AWAKE;
 }
@@ -261,18 +283,21 @@ static unsigned empty_queue(struct fs_group *group)
 /* Closes a group of this condition variable and, if members sleep, adds it to the herd. */
 static void close_group(struct fs_group *group, struct herd *herd)
 {
+    bool owned = owns_mutex(group); /* first: once signalled, members may free the mutex */
     unsigned asleep = empty_queue(group);
 
     group->closed = true;
     if (asleep == 0)
         return;
-    group->departure = plan(group, asleep);
+    group->departure = plan(group, owned, asleep);
     fs_or_relaxed(&group->used, FS_GROUP_HELD); /* C5 */
     fs_store_relaxed(&group->moved, group->departure != DEPART_AWAKE);
+    /* First the word: a leader that moves sleepers by the old one would leave those behind who
+       are about to sleep on it. */
+    fs_add_release(&group->word, 1);
     /* Pairs with fs_condition_finish. A member that slips through before this store does not
        sleep, so it need not lead: one that send_off wakes does. */
     fs_store_release(&group->pending, group->departure);
-    fs_add_release(&group->word, 1);
     group->next_herd = herd->groups;
     herd->groups = group;
 }
@@ -381,6 +406,8 @@ void fs_condition_finish(struct fs_wait *wait, bool holds)
     struct fs_slot *slot = wait->slot;
     struct fs_group *group = slot->group;
 
+    if (was_wiped(wait))
+        return;
     if (holds && fs_load_relaxed(&group->pending) != 0)
         lead(group, fs_exchange_acquire(&group->pending, 0));
     fs_slot_leave(slot);

@@ -15,19 +15,6 @@
 #include "lock/pi_mutex.h"
 #include "lock/settings.h"
 
-/* The priority by which a PI waiter is chosen, known before it is queued: it never spins. */
-static void take_place(struct fs_wait *wait)
-{
-    unsigned priority = fs_system_thread_priority();
-
-    if (priority == 0)
-        return;
-    fs_bucket_lock(wait->bucket, wait->table);
-    if (fs_load_relaxed(&wait->slot->state) == FS_SLOT_WAITING)
-        fs_slot_set_priority(wait->slot, priority);
-    fs_bucket_unlock(wait->bucket, wait->table);
-}
-
 /* Back without the mutex: what has become of the wait (C1). */
 static enum fs_slot_state settle(struct fs_wait *wait, bool quits)
 {
@@ -66,7 +53,6 @@ int fs_condition_block_pi(struct fs_wait *wait, struct fs_mutex *m, uint32_t kin
     int err;
 
     *held = false;
-    take_place(wait);
     for (;;) {
         /* Word before state, as in condition.c. Pairs with fs_condition_release_pi. */
         uint32_t word = fs_load_acquire(&slot->pi_word);
@@ -75,6 +61,11 @@ int fs_condition_block_pi(struct fs_wait *wait, struct fs_mutex *m, uint32_t kin
             err = 0;
         else
             err = sleep_once(slot, m, kind, word, deadline, held, adopted);
+        if (!*held && err != 0 && err != EAGAIN && err != EINTR && err != ETIMEDOUT) {
+            /* The mutex's owner is gone, or a sandbox refuses the call: poll. */
+            fs_system_yield();
+            err = fs_system_is_past(deadline) ? ETIMEDOUT : EAGAIN;
+        }
         if (*held)
             state = (enum fs_slot_state)fs_load_acquire(&slot->state);
         else
@@ -83,8 +74,6 @@ int fs_condition_block_pi(struct fs_wait *wait, struct fs_mutex *m, uint32_t kin
             return ETIMEDOUT;
         if (state != FS_SLOT_WAITING)
             return state == FS_SLOT_INTERRUPTED ? ECANCELED : 0;
-        if (err != 0 && err != EAGAIN && err != EINTR)
-            fs_system_yield(); /* the mutex's owner is gone, or a sandbox refuses: poll */
     }
 }
 
@@ -101,7 +90,7 @@ void fs_condition_release_pi(struct fs_slot *slot, enum fs_slot_state state)
         fs_futex_wake(&slot->pi_word, 1, scope);
         return;
     }
-    do /* EAGAIN: the mutex changed hands meanwhile */
+    do /* EAGAIN: the mutex changed hands meanwhile; ENOMEM may pass */
         err = fs_futex_cmp_requeue_pi(&slot->pi_word, &m->word, word, 0, scope, NULL);
-    while (err == EAGAIN);
+    while (err == EAGAIN || err == ENOMEM);
 }

@@ -113,7 +113,7 @@ void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant)
 
 bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bit)
 {
-    if (m->debt.word && m->debt.word != word)
+    if (fs_mutex_kind(m) & FS_KIND_TURNED_OVER || (m->debt.word && m->debt.word != word))
         return false;
     if (!m->debt.word) {
         m->debt.word = word;

@@ -31,6 +31,14 @@ void fs_pi_before_fork(void)
     inherited[0] = fs_thread_id();
 }
 
+/* In a fork child: the id under which its first thread, then in the parent, held its mutexes. */
+static fs_word ancestor;
+
+void fs_pi_after_fork_in_child(void)
+{
+    fs_store_relaxed(&ancestor, inherited[0]);
+}
+
 static bool is_inherited(uint32_t kind, uint32_t id)
 {
     if (id == 0 || !(kind & FS_KIND_MADE_PI))
@@ -84,6 +92,20 @@ static int try_through_kernel(struct fs_mutex *m, uint32_t kind, uint32_t old)
     return fs_futex_trylock_pi(&m->word, fs_kind_scope(kind)) == 0 ? 0 : EBUSY;
 }
 
+/* While the word names the thread that forked this process, the kernel would take it for one of
+   another process: poll. Fork handlers hold a mutex for a moment only. */
+static int wait_for_ancestor(const struct fs_mutex *m, const struct fs_deadline *deadline)
+{
+    uint32_t id = fs_load_relaxed(&ancestor);
+
+    while (id != 0 && (fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == id && id != fs_thread_id()) {
+        if (fs_system_is_past(deadline))
+            return ETIMEDOUT;
+        fs_system_yield();
+    }
+    return 0;
+}
+
 static int take_word(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
                      const struct fs_deadline *deadline)
 {
@@ -95,6 +117,8 @@ static int take_word(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
         return try_through_kernel(m, kind, old);
     if (deadline && !fs_deadline_is_valid(deadline))
         return EINVAL;
+    if (kind & FS_KIND_MADE_PI && wait_for_ancestor(m, deadline) == ETIMEDOUT)
+        return ETIMEDOUT;
     return lock_through_kernel(m, kind, deadline);
 }
 
@@ -172,7 +196,7 @@ int fs_pi_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
     return err;
 }
 
-int fs_pi_release(struct fs_mutex *m, uint32_t kind)
+static int release_any(struct fs_mutex *m, uint32_t kind)
 {
     uint32_t me = fs_thread_id();
     uint32_t holder = fs_load_relaxed(&m->word) & FS_PI_TID_MASK;
@@ -198,6 +222,22 @@ int fs_pi_release(struct fs_mutex *m, uint32_t kind)
         err = give_word(m, fs_kind_scope(kind));
     fs_robust_end(bracket);
     return err;
+}
+
+/* The common case of a release: not robust, held once by the caller, as the owner field says. */
+static int release_simply(struct fs_mutex *m, uint32_t kind)
+{
+    fs_store_relaxed(&m->owner, 0);
+    m->count = 0;
+    m->nusers--;
+    return give_word(m, fs_kind_scope(kind));
+}
+
+int fs_pi_release(struct fs_mutex *m, uint32_t kind)
+{
+    if (!(kind & FS_KIND_ROBUST) && m->count == 1 && fs_mutex_is_mine(m))
+        return release_simply(m, kind);
+    return release_any(m, kind);
 }
 
 int fs_pi_wait_requeue(struct fs_mutex *m, uint32_t kind, fs_word *from, uint32_t expected,

@@ -21,4 +21,7 @@ void fs_pi_word_release(fs_word *w);
    mutexes. */
 void fs_pi_before_fork(void);
 
+/* In the child, by the thread that forked. */
+void fs_pi_after_fork_in_child(void);
+
 #endif

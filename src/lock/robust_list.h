@@ -7,13 +7,19 @@
    A robust operation is a bracket: begin names the mutex that is about to change
    hands, so that a death in between is noticed; end clears that. The slot is one per
    thread: a signal handler that runs a robust operation inside another's bracket
-   puts back what it found. */
+   puts back what it found.
+
+   All accesses are the calling thread's own; the order of the stores matters to the kernel only,
+   which reads them after the thread has stopped: compiler barriers are enough. */
 #ifndef FS_LOCK_ROBUST_LIST_H
 #define FS_LOCK_ROBUST_LIST_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "lock/mutex.h"
 
-struct fs_robust_head; /* the kernel's struct robust_list_head */
+struct fs_robust_head;
 
 /* An open bracket. */
 struct fs_robust_bracket {
@@ -21,14 +27,95 @@ struct fs_robust_bracket {
     void *saved;
 };
 
+#define FS_ROBUST_PI_MARK ((uintptr_t)1)
+
+/* The kernel's struct robust_list_head. */
+struct fs_robust_head {
+    void *first; /* the `next` member of the newest entry, FS_ROBUST_PI_MARK added for a PI mutex */
+    long futex_offset;
+    void *pending;
+};
+
+FS_ALWAYS_INLINE void fs_robust_order(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+
+FS_ALWAYS_INLINE struct fs_robust_link *fs_robust_link_of(void *next_member)
+{
+    uintptr_t at = (uintptr_t)next_member & ~FS_ROBUST_PI_MARK;
+
+    return (struct fs_robust_link *)(at - offsetof(struct fs_robust_link, next));
+}
+
+FS_ALWAYS_INLINE void *fs_robust_entry_of(struct fs_mutex *m, bool pi)
+{
+    return (void *)((uintptr_t)&m->link.next | (pi ? FS_ROBUST_PI_MARK : 0));
+}
+
+/* The list of this thread, if it is linked as we link: the distance from an entry
+   to its word is that of our mutex. */
+FS_ALWAYS_INLINE struct fs_robust_head *fs_robust_own_head(void)
+{
+    struct fs_robust_head *head = fs_system_robust_list();
+    long distance = (long)offsetof(struct fs_mutex, word) -
+                    (long)(offsetof(struct fs_mutex, link) + offsetof(struct fs_robust_link, next));
+
+    return head && head->futex_offset == distance ? head : NULL;
+}
+
 /* Opens the bracket around a change of m's word. pi: m is a PI mutex. */
-struct fs_robust_bracket fs_robust_begin(struct fs_mutex *m, bool pi);
+FS_ALWAYS_INLINE struct fs_robust_bracket fs_robust_begin(struct fs_mutex *m, bool pi)
+{
+    struct fs_robust_bracket bracket = {.head = fs_robust_own_head()};
+
+    if (bracket.head) {
+        bracket.saved = bracket.head->pending;
+        bracket.head->pending = fs_robust_entry_of(m, pi);
+        fs_robust_order();
+    }
+    return bracket;
+}
 
 /* Closes it. */
-void fs_robust_end(struct fs_robust_bracket bracket);
+FS_ALWAYS_INLINE void fs_robust_end(struct fs_robust_bracket bracket)
+{
+    if (bracket.head) {
+        fs_robust_order();
+        bracket.head->pending = bracket.saved;
+    }
+}
 
-/* Puts a mutex that the caller holds on the list, or takes it off; inside a bracket. */
-void fs_robust_link(struct fs_robust_bracket bracket, struct fs_mutex *m, bool pi);
-void fs_robust_unlink(struct fs_robust_bracket bracket, struct fs_mutex *m);
+/* Puts a mutex that the caller holds on the list; inside a bracket. */
+FS_ALWAYS_INLINE void fs_robust_link(struct fs_robust_bracket bracket, struct fs_mutex *m, bool pi)
+{
+    struct fs_robust_head *head = bracket.head;
+
+    if (!head) {
+        m->link.prev = NULL; /* may be a dead owner's */
+        m->link.next = NULL;
+        return;
+    }
+    m->link.next = head->first;
+    m->link.prev = &head->first;
+    fs_robust_order();
+    fs_robust_link_of(head->first)->prev = &m->link.next;
+    head->first = fs_robust_entry_of(m, pi);
+    fs_robust_order();
+}
+
+/* Takes it off; inside a bracket. */
+FS_ALWAYS_INLINE void fs_robust_unlink(struct fs_robust_bracket bracket, struct fs_mutex *m)
+{
+    if (!bracket.head || !m->link.next)
+        return;
+    fs_robust_link_of(m->link.next)->prev = m->link.prev;
+    fs_robust_order();
+    /* prev names the `next` member (or the head's first) that points at us. */
+    *(void **)((uintptr_t)m->link.prev & ~FS_ROBUST_PI_MARK) = m->link.next;
+    fs_robust_order();
+    m->link.prev = NULL;
+    m->link.next = NULL;
+}
 
 #endif

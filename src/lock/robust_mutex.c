@@ -45,7 +45,7 @@ static int take_word(struct fs_mutex *m, uint32_t me, enum fs_wait_mode mode,
     uint32_t slept = 0; /* FS_PI_WAITERS once we have (R2) */
     uint32_t old = fs_load_relaxed(&m->word);
 
-    if (old != 0 && mode != FS_WAIT_NEVER)
+    if (mode != FS_WAIT_NEVER)
         old = spin_until_free(m);
     for (;;) {
         if (old == 0 || (old & FS_PI_OWNER_DIED)) {
@@ -70,16 +70,18 @@ int fs_robust_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
                       const struct fs_deadline *deadline)
 {
     uint32_t me = fs_thread_id();
-    struct fs_robust_bracket bracket;
-    int err;
+    struct fs_robust_bracket bracket = fs_robust_begin(m, false);
+    uint32_t old = 0;
+    int err = 0;
 
-    if ((fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == me) {
-        err = fs_mutex_acquire_again(m, kind, mode);
-        if (err >= 0)
+    if (FS_UNLIKELY(!fs_cas_acquire(&m->word, &old, me))) {
+        err = (old & FS_PI_TID_MASK) == me ? fs_mutex_acquire_again(m, kind, mode) : -1;
+        if (err >= 0) {
+            fs_robust_end(bracket);
             return err;
+        }
+        err = take_word(m, me, mode, deadline);
     }
-    bracket = fs_robust_begin(m, false);
-    err = take_word(m, me, mode, deadline);
     if (err == 0 && fs_load_relaxed(&m->owner) == FS_OWNER_UNRECOVERABLE) {
         m->count = 0;
         fs_exchange_release(&m->word, 0);
@@ -96,13 +98,20 @@ int fs_robust_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
     return err;
 }
 
+/* The owner field says who, except while the mutex is inconsistent. */
+static bool is_held_by(const struct fs_mutex *m, uint32_t owner, uint32_t me)
+{
+    return owner == me || (owner == FS_OWNER_INCONSISTENT &&
+                           (fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == me);
+}
+
 int fs_robust_release(struct fs_mutex *m, uint32_t kind)
 {
     uint32_t owner = fs_load_relaxed(&m->owner);
     struct fs_robust_bracket bracket;
     fs_word *w = &m->word;
 
-    if ((fs_load_relaxed(w) & FS_PI_TID_MASK) != fs_thread_id())
+    if (!is_held_by(m, owner, fs_thread_id()))
         return EPERM;
     if ((kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && --m->count != 0)
         return 0;

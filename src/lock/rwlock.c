@@ -82,12 +82,18 @@ int fs_rwlock_read(struct fs_rwlock *l, enum fs_rw_preference preference,
     }
 }
 
+/* The turn means something only to writers that wait: with none, the word starts anew. */
+static uint64_t without_idle_turn(uint64_t state)
+{
+    return fs_rw_has_waiting_writer(state) ? state : state & (FS_RW_TURN - 1);
+}
+
 /* Sets WRITER if nobody is inside; `ceases` is what the move takes away besides. */
 static bool enter_as_writer(struct fs_rwlock *l, uint64_t *state, uint64_t waiting, uint64_t ceases)
 {
     while (!fs_rw_has_holder(*state))
         if (fs_wide_cas_acquire(&l->state, state,
-                                ((*state + FS_RW_WRITER) & ~ceases) - waiting))
+                                without_idle_turn(((*state + FS_RW_WRITER) & ~ceases) - waiting)))
             return true;
     return false;
 }
@@ -144,7 +150,7 @@ static bool enter_or_give_up(struct fs_rwlock *l, enum fs_rw_preference preferen
     do {
         if (enter_as_writer(l, &state, FS_RW_WAITING, FS_RW_WRITER_AWAKE))
             return true;
-        new = (state & ~FS_RW_WRITER_AWAKE) - FS_RW_WAITING;
+        new = without_idle_turn((state & ~FS_RW_WRITER_AWAKE) - FS_RW_WAITING);
         if (fs_rw_admits_reader(new, preference))
             new &= ~FS_RW_READERS_WAIT;
     } while (!fs_wide_cas_relaxed(&l->state, &state, new));

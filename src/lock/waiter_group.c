@@ -202,7 +202,7 @@ struct fs_slot *fs_bucket_join(struct fs_bucket *bucket, const void *condition,
     slot->ticket = bucket->tickets++;
     fs_store_relaxed(&slot->state, FS_SLOT_WAITING); /* published by the bucket's lock */
     fs_store_pointer_relaxed(&slot->thread, (void *)(uintptr_t)thread);
-    fs_or_relaxed(&group->used, slot->bit);
+    fs_or_release(&group->used, slot->bit); /* pairs with the visitor's load */
     enqueue(slot);
     return slot;
 }

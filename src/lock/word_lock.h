@@ -64,7 +64,7 @@ FS_ALWAYS_INLINE bool fs_lock_is_held(uint32_t value)
    fs_word_lock_release. */
 FS_ALWAYS_INLINE bool fs_word_lock_try_free(fs_word *w)
 {
-    uint32_t old = FS_LOCK_FREE;
+    uint32_t old = FS_INDEPENDENT(uint32_t, FS_LOCK_FREE);
 
     return fs_cas_acquire(w, &old, FS_LOCK_LOCKED);
 }
@@ -74,7 +74,7 @@ FS_ALWAYS_INLINE bool fs_word_lock_try_free(fs_word *w)
 FS_ALWAYS_INLINE bool fs_word_lock_try_free_private(fs_word *w)
 {
     if (fs_is_single_threaded()) {
-        if (fs_load_relaxed(w) != FS_LOCK_FREE)
+        if (FS_UNLIKELY(fs_load_relaxed(w) != FS_LOCK_FREE))
             return false;
         fs_store_relaxed(w, FS_LOCK_LOCKED);
         return true;
@@ -112,7 +112,7 @@ void fs_word_lock_wake_after(fs_word *w, uint32_t released, enum fs_scope scope)
    fs_word_lock_release_slow. From the store on only the address of w is used (W4). */
 FS_ALWAYS_INLINE bool fs_word_lock_release_free(fs_word *w)
 {
-    uint32_t old = FS_LOCK_LOCKED;
+    uint32_t old = FS_INDEPENDENT(uint32_t, FS_LOCK_LOCKED);
 
     return fs_cas_release(w, &old, FS_LOCK_FREE);
 }
@@ -120,7 +120,9 @@ FS_ALWAYS_INLINE bool fs_word_lock_release_free(fs_word *w)
 /* As above, without an atomic operation while the process has one thread. */
 FS_ALWAYS_INLINE bool fs_word_lock_release_free_private(fs_word *w)
 {
-    if (fs_is_single_threaded() && fs_load_relaxed(w) == FS_LOCK_LOCKED) {
+    if (fs_is_single_threaded()) {
+        if (FS_UNLIKELY(fs_load_relaxed(w) != FS_LOCK_LOCKED))
+            return false;
         fs_store_relaxed(w, FS_LOCK_FREE);
         return true;
     }
