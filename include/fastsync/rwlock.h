@@ -14,7 +14,8 @@
      CLOCK_MONOTONIC. A null pointer means for ever, and the clock is then not looked at.
    - There is nothing to destroy. A thread that has locked and unlocked it may free the memory
      if no other will lock it, even while another thread's unlock has yet to return.
-   - At most 134217727 readers are inside, and 65535 writers wait, at one time.
+   - At most 134217727 readers are inside at one time. Of more than 65535 writers that wait, the
+     rest poll.
    - Linking with -lfastsync also puts the library's pthread and C11 locks in the place of the
      C library's. These calls do not depend on that: they work in the same way with
      FASTSYNC=0. */

@@ -3,8 +3,8 @@
    the kernel once per thread. */
 #include <stddef.h>
 
-#include "futex/thread.h"
 #include "futex/linux_syscall.h"
+#include "futex/thread.h"
 
 /* The list lies in the thread's descriptor, so a fork child finds it at the same address. */
 FS_THREAD_LOCAL void *fs_robust_list_head;

@@ -4,8 +4,8 @@
 
    A wait is a cancellation point at its beginning, where the mutex is still held, and at its end,
    where it is held again: never in between, so that nothing has to be undone while the stack
-   unwinds. A thread that is cancelled in between is woken by our pthread_cancel. A cancellation that
-   comes between the first of these points and the queueing is noticed by fs_cancel_epoch. */
+   unwinds. A thread that is cancelled in between is woken by our pthread_cancel. A cancellation
+   that comes between the first of these points and the queueing is noticed by fs_cancel_epoch. */
 #include <errno.h>
 #include <string.h>
 
@@ -38,7 +38,8 @@ static struct manner manner_of(const struct fs_mutex *m, uint32_t kind)
         bool stays_locked = (kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && m->count > 1;
 
         /* Nobody is moved to, or made to wait for, a mutex that a waiter itself holds. */
-        return (struct manner){FS_TABLE_PLAIN, stays_locked ? FS_MOVE_NEVER : FS_MOVE_BY_OWNER, true};
+        return (struct manner){FS_TABLE_PLAIN, stays_locked ? FS_MOVE_NEVER : FS_MOVE_BY_OWNER,
+                               true};
     }
     return (struct manner){FS_TABLE_PLAIN, FS_MOVE_NEVER, !(kind & FS_KIND_ROBUST)};
 }
@@ -77,7 +78,8 @@ static int sleep_and_take_back(pthread_mutex_t *mutex, uint32_t kind, struct fs_
     int err;
 
     if (wait->table == FS_TABLE_PI)
-        outcome = fs_condition_block_pi(wait, fs_view_mutex(mutex), kind, deadline, &held, &adopted);
+        outcome =
+            fs_condition_block_pi(wait, fs_view_mutex(mutex), kind, deadline, &held, &adopted);
     else
         outcome = fs_condition_block(wait, deadline);
     err = held ? adopted : take_back(mutex, kind, wait);
@@ -85,8 +87,8 @@ static int sleep_and_take_back(pthread_mutex_t *mutex, uint32_t kind, struct fs_
     return err != 0 ? err : outcome;
 }
 
-/* One wait. Returns as pthread_cond_timedwait; or ECANCELED: somebody was cancelled before the mutex
-   was given up, so the caller looks at its own cancellation and begins again. */
+/* One wait. Returns as pthread_cond_timedwait; or ECANCELED: somebody was cancelled before the
+   mutex was given up, so the caller looks at its own cancellation and begins again. */
 static int wait_once(pthread_cond_t *cond, pthread_mutex_t *mutex, uint32_t epoch,
                      const struct fs_deadline *deadline)
 {

@@ -110,7 +110,8 @@ static uint32_t decide_from(const struct reading *from)
     if (read_switch(from, "FASTSYNC_PI", false))
         bits |= FS_DIVERT_PI;
     if (tool && !(bits & FS_DIVERT_LIBC)) {
-        fs_report(tool, " is present and needs to see the calls: they go to the C library", (char *)0);
+        fs_report(tool, " is present and needs to see the calls: they go to the C library",
+                  (char *)0);
         bits |= FS_DIVERT_LIBC;
     }
     fs_settings.requeue = read_switch(from, "FASTSYNC_REQUEUE", true);

@@ -8,7 +8,7 @@
 /* One pair. `binding` is @ or, for the version new programs link with, @@. The alias is a symbol
    of its own, since an assembler may refuse two versions of one symbol. */
 #define FS_EXPORT_PAIR(implementation, alias, name, binding, version)                              \
-    __asm__(".globl " #alias "\n\t.set " #alias ", " #implementation "\n\t.type " #alias          \
+    __asm__(".globl " #alias "\n\t.set " #alias ", " #implementation "\n\t.type " #alias           \
             ", @function\n\t.symver " #alias ", " #name #binding #version "\n");
 
 #define FS_EXPORT_VERSIONS(name) FS_VERSIONS_##name

@@ -14,7 +14,7 @@ __asm__(".symver dlvsym, dlvsym@GLIBC_2.2.5");
 struct fs_libc fs_libc;
 
 /* Versions under which the functions of libc.h have been introduced or moved, the newest first. */
-static const char *const versions[] = {"GLIBC_2.34", "GLIBC_2.30", "GLIBC_2.12", "GLIBC_2.4",
+static const char *const versions[] = {"GLIBC_2.34",  "GLIBC_2.30",  "GLIBC_2.12",  "GLIBC_2.4",
                                        "GLIBC_2.3.4", "GLIBC_2.3.3", "GLIBC_2.3.2", "GLIBC_2.2.5"};
 
 void *fs_libc_symbol(const char *name, const char *version)

@@ -16,8 +16,7 @@
     X(mutex_destroy, pthread_mutex_destroy, int, (pthread_mutex_t *))                              \
     X(mutex_lock, pthread_mutex_lock, int, (pthread_mutex_t *))                                    \
     X(mutex_trylock, pthread_mutex_trylock, int, (pthread_mutex_t *))                              \
-    X(mutex_timedlock, pthread_mutex_timedlock, int,                                               \
-      (pthread_mutex_t *, const struct timespec *))                                                \
+    X(mutex_timedlock, pthread_mutex_timedlock, int, (pthread_mutex_t *, const struct timespec *)) \
     X(mutex_clocklock, pthread_mutex_clocklock, int,                                               \
       (pthread_mutex_t *, clockid_t, const struct timespec *))                                     \
     X(mutex_unlock, pthread_mutex_unlock, int, (pthread_mutex_t *))                                \

@@ -191,7 +191,8 @@ int fs_pthread_mutex_unlock(pthread_mutex_t *mutex)
             return unlock_shared(m);
         if (kind > FS_KIND_ADAPTIVE)
             return unlock_slow(mutex, kind);
-        if (kind != FS_KIND_ADAPTIVE && FS_UNLIKELY(fs_load_relaxed(&m->owner) != fs_thread_id_known()))
+        if (kind != FS_KIND_ADAPTIVE &&
+            FS_UNLIKELY(fs_load_relaxed(&m->owner) != fs_thread_id_known()))
             return EPERM;
         if (kind == FS_KIND_RECURSIVE && --m->count != 0)
             return 0;

@@ -155,7 +155,8 @@ int fs_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_clockwrlock)
 
-/* A writer inside is the one that leaves: with one, nobody else is there. Returns whether there is. */
+/* A writer inside is the one that leaves: with one, nobody else is there. Returns whether there is.
+ */
 FS_ALWAYS_INLINE bool forget_writer(struct fs_rwlock_view *view)
 {
     if (fs_load_relaxed(&view->writer) == 0)

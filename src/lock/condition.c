@@ -19,11 +19,6 @@
 #define FS_LUCK_PROBE 32u
 #define FS_LUCK_WAIT 0x100u
 
-static uint32_t queued_bit(enum fs_table_kind table)
-{
-    return table == FS_TABLE_PI ? FS_CONDITION_QUEUED_PI : FS_CONDITION_QUEUED_PLAIN;
-}
-
 /* The calling thread's real-time priority as last asked of the system, plus 1. */
 static FS_THREAD_LOCAL uint32_t known_priority;
 
@@ -38,7 +33,7 @@ bool fs_condition_join(struct fs_condition *c, fs_word *mutex, enum fs_move move
                        enum fs_table_kind table, const void *thread, struct fs_wait *wait)
 {
     uint32_t priority = priority_to_queue_with(table);
-    uint32_t bit = queued_bit(table);
+    uint32_t bit = fs_queued_bit(table);
 
     wait->table = table;
     wait->bucket = fs_bucket_of(c, table);
@@ -147,7 +142,7 @@ int fs_condition_block(struct fs_wait *wait, const struct fs_deadline *deadline)
     confirm_priority(wait);
     for (;;) {
         /* Word before state: the word changes after the state, so a stale word means a
-           sleep that fails. Pairs with choose(). */
+           sleep that fails. Pairs with fs_slot_choose(). */
         uint32_t word = fs_load_acquire(&group->word);
 
         state = fs_load_acquire(&slot->state);
@@ -174,22 +169,6 @@ bool fs_wait_was_moved(const struct fs_wait *wait)
     return wait->slot->carrier || fs_load_acquire(&wait->slot->group->moved) != 0;
 }
 
-/* Settles a queued slot. Returns whether its owner may be asleep. Requires the bucket's lock. */
-static bool choose(struct fs_slot *slot, enum fs_slot_state state)
-{
-    bool asleep;
-
-    fs_slot_unlink(slot);
-    asleep = fs_exchange_acq_rel(&slot->state, state) == FS_SLOT_SLEEPING;
-    return asleep;
-}
-
-static bool owns_mutex(const struct fs_group *group)
-{
-    return group->move == FS_MOVE_BY_OWNER &&
-           fs_mutex_is_mine((const struct fs_mutex *)(const void *)group->mutex);
-}
-
 /* Lets a chosen waiter sleep until the caller gives up the mutex that the waiter needs, if the
    caller owns it and may owe the wake-up. Only one that is surely asleep: it learns that it is a
    carrier before it learns that it was signalled. Requires the bucket's lock. */
@@ -198,11 +177,11 @@ static bool defer(struct fs_slot *slot)
     struct fs_group *group = slot->group;
 
     if (!fs_settings.requeue || fs_load_relaxed(&slot->state) != FS_SLOT_SLEEPING ||
-        !owns_mutex(group) ||
+        !fs_group_mutex_is_mine(group) ||
         !fs_mutex_owe((struct fs_mutex *)(void *)group->mutex, &group->word, slot->bit))
         return false;
     slot->carrier = true;
-    choose(slot, FS_SLOT_SIGNALLED);
+    fs_slot_choose(slot, FS_SLOT_SIGNALLED);
     fs_add_release(&group->word, 1);
     return true;
 }
@@ -220,11 +199,11 @@ static bool signal_table(struct fs_condition *c, enum fs_table_kind table)
     fs_bucket_lock(bucket, table);
     slot = fs_bucket_first(bucket, c);
     if (!slot) {
-        fs_and_release(&c->queued, ~queued_bit(table));
+        fs_and_release(&c->queued, ~fs_queued_bit(table));
     } else if (table == FS_TABLE_PI) {
         fs_slot_unlink(slot);
         fs_condition_release_pi(slot, FS_SLOT_SIGNALLED);
-    } else if (!defer(slot) && choose(slot, FS_SLOT_SIGNALLED)) {
+    } else if (!defer(slot) && fs_slot_choose(slot, FS_SLOT_SIGNALLED)) {
         word = &slot->group->word;
         bit = slot->bit;
         fs_add_release(word, 1);
@@ -246,161 +225,6 @@ void fs_condition_signal_slow(struct fs_condition *c)
         signal_table(c, FS_TABLE_PI);
 }
 
-/* ---- broadcast -------------------------------------------------------------- */
-
-/* A group whose members have all been signalled, held until they are on their way. */
-struct herd {
-    struct fs_group *groups; /* linked by next_herd */
-};
-
-/* How a broadcaster gets a group going. Decided under the bucket's lock, while queued members
-   keep the mutex alive; if the caller owns the mutex, it stays alive until the caller gives it up. */
-enum departure {
-    DEPART_AWAKE = 0, /* wake all */
-    DEPART_MOVED,  /* move to the mutex, which the caller holds */
-    DEPART_LED,    /* wake some; the first of them to hold the mutex moves the rest */
-};
-
-static enum departure plan(const struct fs_group *group, bool owned, unsigned asleep)
-{
-    if (group->move == FS_MOVE_NEVER || !fs_settings.requeue)
-        return DEPART_AWAKE;
-    if (owned)
-        return DEPART_MOVED;
-    return asleep > fs_settings.processors ? DEPART_LED : DEPART_AWAKE;
-}
-
-/* Signals every queued member. Returns how many may be asleep. */
-static unsigned empty_queue(struct fs_group *group)
-{
-    unsigned asleep = 0;
-
-    while (group->first)
-        asleep += choose(group->first, FS_SLOT_SIGNALLED);
-    return asleep;
-}
-
-/* Closes a group of this condition variable and, if members sleep, adds it to the herd. */
-static void close_group(struct fs_group *group, struct herd *herd)
-{
-    bool owned = owns_mutex(group); /* first: once signalled, members may free the mutex */
-    unsigned asleep = empty_queue(group);
-
-    group->closed = true;
-    if (asleep == 0)
-        return;
-    group->departure = plan(group, owned, asleep);
-    fs_or_relaxed(&group->used, FS_GROUP_HELD); /* C5 */
-    fs_store_relaxed(&group->moved, group->departure != DEPART_AWAKE);
-    /* First the word: a leader that moves sleepers by the old one would leave those behind who
-       are about to sleep on it. */
-    fs_add_release(&group->word, 1);
-    /* Pairs with fs_condition_finish. A member that slips through before this store does not
-       sleep, so it need not lead: one that send_off wakes does. */
-    fs_store_release(&group->pending, group->departure);
-    group->next_herd = herd->groups;
-    herd->groups = group;
-}
-
-/* Moves what sleeps on the group's word to the mutex, which the caller holds (C4), and wakes
-   `ahead` of them at once. */
-static void move_members(struct fs_group *group, int ahead)
-{
-    uint32_t word = fs_load_relaxed(&group->word); /* closed: nobody changes it any more */
-
-    fs_word_lock_mark_contended(group->mutex);
-    if (fs_futex_cmp_requeue(&group->word, group->mutex, word, ahead, FS_WAKE_ALL,
-                             FS_SCOPE_PRIVATE, NULL) != 0)
-        fs_futex_wake(&group->word, FS_WAKE_ALL, FS_SCOPE_PRIVATE);
-}
-
-static void send_off(struct fs_group *group, int ahead)
-{
-    switch ((enum departure)group->departure) {
-    case DEPART_MOVED:
-        move_members(group, 0); /* whoever is woken now waits for the caller */
-        break;
-    case DEPART_LED:
-        fs_futex_wake(&group->word, ahead > 1 ? ahead : 1, FS_SCOPE_PRIVATE);
-        break;
-    case DEPART_AWAKE:
-        fs_futex_wake(&group->word, FS_WAKE_ALL, FS_SCOPE_PRIVATE);
-        break;
-    }
-}
-
-/* Both return whether they signalled anybody. If nobody was, and only then, the condition variable
-   may still be touched: one of those signalled may destroy it at once (C2). */
-static bool broadcast_plain(struct fs_condition *c, bool may_touch)
-{
-    struct fs_bucket *bucket = fs_bucket_of(c, FS_TABLE_PLAIN);
-    struct herd herd = {0};
-    int ahead = (int)fs_settings.processors;
-    bool found = false;
-
-    if (!bucket)
-        return false;
-    fs_bucket_lock(bucket, FS_TABLE_PLAIN);
-    for (struct fs_group *group = bucket->groups; group; group = group->next)
-        if (group->condition == c && group->first) {
-            found = true;
-            close_group(group, &herd);
-        }
-    if (!found && may_touch)
-        fs_and_release(&c->queued, ~FS_CONDITION_QUEUED_PLAIN);
-    fs_bucket_unlock(bucket, FS_TABLE_PLAIN);
-    while (herd.groups) {
-        struct fs_group *group = herd.groups;
-
-        herd.groups = group->next_herd;
-        send_off(group, ahead);
-        ahead = 0;
-        fs_and_release(&group->used, ~FS_GROUP_HELD);
-    }
-    return found;
-}
-
-static bool broadcast_pi(struct fs_condition *c)
-{
-    struct fs_bucket *bucket = fs_bucket_of(c, FS_TABLE_PI);
-    struct fs_slot *slot;
-    bool found = false;
-
-    if (!bucket)
-        return false;
-    fs_bucket_lock(bucket, FS_TABLE_PI);
-    while ((slot = fs_bucket_first(bucket, c)) != NULL) {
-        found = true;
-        fs_slot_unlink(slot);
-        fs_condition_release_pi(slot, FS_SLOT_SIGNALLED);
-    }
-    if (!found)
-        fs_and_release(&c->queued, ~FS_CONDITION_QUEUED_PI);
-    fs_bucket_unlock(bucket, FS_TABLE_PI);
-    return found;
-}
-
-void fs_condition_broadcast_slow(struct fs_condition *c)
-{
-    uint32_t queued = fs_load_acquire(&c->queued);
-    bool found = queued & FS_CONDITION_QUEUED_PI && broadcast_pi(c);
-
-    if (queued & FS_CONDITION_QUEUED_PLAIN)
-        broadcast_plain(c, !found);
-}
-
-/* By the first member that holds the mutex after a broadcast: gets as many going as there are
-   processors to run them. */
-static void lead(struct fs_group *group, uint32_t departure)
-{
-    int others = (int)fs_settings.processors - 1;
-
-    if (departure == DEPART_LED)
-        move_members(group, others);
-    else if (departure == DEPART_MOVED && others > 0)
-        fs_futex_wake(group->mutex, others, FS_SCOPE_PRIVATE);
-}
-
 void fs_condition_finish(struct fs_wait *wait, bool holds)
 {
     struct fs_slot *slot = wait->slot;
@@ -409,7 +233,7 @@ void fs_condition_finish(struct fs_wait *wait, bool holds)
     if (was_wiped(wait))
         return;
     if (holds && fs_load_relaxed(&group->pending) != 0)
-        lead(group, fs_exchange_acquire(&group->pending, 0));
+        fs_broadcast_lead(group, fs_exchange_acquire(&group->pending, 0));
     fs_slot_leave(slot);
 }
 
@@ -426,7 +250,7 @@ static void interrupt_slot(struct fs_slot *slot, const void *thread, enum fs_tab
         if (table == FS_TABLE_PI) {
             fs_slot_unlink(slot);
             fs_condition_release_pi(slot, FS_SLOT_INTERRUPTED);
-        } else if (choose(slot, FS_SLOT_INTERRUPTED)) {
+        } else if (fs_slot_choose(slot, FS_SLOT_INTERRUPTED)) {
             bit = slot->bit;
             fs_add_release(&group->word, 1);
         }

@@ -30,6 +30,11 @@ struct fs_condition {
     fs_word queued;
 };
 
+FS_ALWAYS_INLINE uint32_t fs_queued_bit(enum fs_table_kind table)
+{
+    return table == FS_TABLE_PI ? FS_CONDITION_QUEUED_PI : FS_CONDITION_QUEUED_PLAIN;
+}
+
 /* A wait under way, in the waiter's own frame. */
 struct fs_wait {
     struct fs_slot *slot;
@@ -84,6 +89,12 @@ FS_ALWAYS_INLINE void fs_condition_broadcast(struct fs_condition *c)
 
 /* Makes a thread that waits, on whatever condition variable, look up (ECANCELED). */
 void fs_condition_interrupt(const void *thread);
+
+/* ---- broadcast.c ------------------------------------------------------------ */
+
+/* By the first member that holds the mutex after a broadcast, with what group.pending held: gets as
+   many going as there are processors to run them. */
+void fs_broadcast_lead(struct fs_group *group, uint32_t departure);
 
 /* ---- condition_pi.c --------------------------------------------------------- */
 

@@ -93,8 +93,8 @@ int fs_mutex_release(struct fs_mutex *m, uint32_t kind)
 /* Wakes whom the debt names. Returns how many were asleep. */
 static int pay(const struct fs_debt *debt)
 {
-    return fs_futex_wake_bitset(debt->word, __builtin_popcountll(debt->bits),
-                                (uint32_t)debt->bits, FS_SCOPE_PRIVATE);
+    return fs_futex_wake_bitset(debt->word, __builtin_popcountll(debt->bits), (uint32_t)debt->bits,
+                                FS_SCOPE_PRIVATE);
 }
 
 void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant)
@@ -105,8 +105,8 @@ void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant)
 
     m->debt.word = NULL;
     released = fs_word_lock_release_quietly(w, grant);
-    /* From here only the address of w may be used (W4). M4: one that the payment wakes is a carrier,
-       unless the word was granted to another. */
+    /* From here only the address of w may be used (W4). M4: one that the payment wakes is a
+       carrier, unless the word was granted to another. */
     if (!debt.word || pay(&debt) == 0 || released == FS_LOCK_HUNGRY)
         fs_word_lock_wake_after(w, released, FS_SCOPE_PRIVATE);
 }

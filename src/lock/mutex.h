@@ -109,9 +109,9 @@ FS_ALWAYS_INLINE bool fs_mutex_is_mine(const struct fs_mutex *m)
 /* How an acquisition may wait. */
 enum fs_wait_mode {
     FS_WAIT_FOREVER,
-    FS_WAIT_UNTIL,  /* a deadline */
-    FS_WAIT_NEVER,  /* try */
-    FS_WAIT_WOKEN,  /* for ever, by a waiter that slept on the mutex's own word */
+    FS_WAIT_UNTIL, /* a deadline */
+    FS_WAIT_NEVER, /* try */
+    FS_WAIT_WOKEN, /* for ever, by a waiter that slept on the mutex's own word */
 };
 
 /* Acquires the mutex, of any kind but the ceiling ones.

@@ -19,7 +19,8 @@
 
 #define FS_INHERITED_MAX 4
 
-/* Ids under which the calling thread, or the thread that forked it, has called fork; newest first. */
+/* Ids under which the calling thread, or the thread that forked it, has called fork; newest first.
+ */
 static FS_THREAD_LOCAL uint32_t inherited[FS_INHERITED_MAX];
 
 void fs_pi_before_fork(void)
@@ -60,7 +61,8 @@ static int wait_in_vain(const struct fs_deadline *deadline)
     return ETIMEDOUT;
 }
 
-static int lock_through_kernel(struct fs_mutex *m, uint32_t kind, const struct fs_deadline *deadline)
+static int lock_through_kernel(struct fs_mutex *m, uint32_t kind,
+                               const struct fs_deadline *deadline)
 {
     for (;;) {
         int err = fs_futex_lock_pi(&m->word, deadline, fs_kind_scope(kind));
@@ -212,8 +214,7 @@ static int release_any(struct fs_mutex *m, uint32_t kind)
     bracket = open_bracket(m, kind);
     if (kind & FS_KIND_ROBUST)
         fs_robust_unlink(bracket, m);
-    fs_store_relaxed(&m->owner,
-                     owner == FS_OWNER_INCONSISTENT ? FS_OWNER_UNRECOVERABLE : 0);
+    fs_store_relaxed(&m->owner, owner == FS_OWNER_INCONSISTENT ? FS_OWNER_UNRECOVERABLE : 0);
     m->count = 0;
     m->nusers--;
     if (is_inherited_hold)

@@ -101,8 +101,8 @@ int fs_robust_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
 /* The owner field says who, except while the mutex is inconsistent. */
 static bool is_held_by(const struct fs_mutex *m, uint32_t owner, uint32_t me)
 {
-    return owner == me || (owner == FS_OWNER_INCONSISTENT &&
-                           (fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == me);
+    return owner == me ||
+           (owner == FS_OWNER_INCONSISTENT && (fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == me);
 }
 
 int fs_robust_release(struct fs_mutex *m, uint32_t kind)
@@ -117,7 +117,8 @@ int fs_robust_release(struct fs_mutex *m, uint32_t kind)
         return 0;
     bracket = fs_robust_begin(m, false);
     fs_robust_unlink(bracket, m);
-    fs_store_relaxed(&m->owner, owner == FS_OWNER_INCONSISTENT ? FS_OWNER_UNRECOVERABLE : 0); /* R3 */
+    fs_store_relaxed(&m->owner,
+                     owner == FS_OWNER_INCONSISTENT ? FS_OWNER_UNRECOVERABLE : 0); /* R3 */
     m->count = 0;
     m->nusers--;
     if (fs_exchange_release(w, 0) & FS_PI_WAITERS)

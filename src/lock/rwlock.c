@@ -52,7 +52,7 @@ static int sleep_as_reader(struct fs_rwlock *l, enum fs_rw_preference preference
         new = state | FS_RW_READERS_WAIT;
         /* Relaxed: the bit is all that is published (L2). */
     } while (state != new && !fs_wide_cas_relaxed(&l->state, &state, new));
-    if (fs_futex_wait(fs_wide_low(&l->state), (uint32_t)new, deadline, FS_SCOPE_PRIVATE) ==
+    if (fs_futex_wait(fs_wide_low(&l->state), (uint32_t) new, deadline, FS_SCOPE_PRIVATE) ==
         ETIMEDOUT)
         return ETIMEDOUT;
     return 0;
@@ -188,16 +188,15 @@ struct release {
 
 static struct release plan_release(uint64_t state, enum fs_rw_preference preference)
 {
-    struct release plan = {
-        .new = state - (state & FS_RW_WRITER ? FS_RW_WRITER : FS_RW_READER)};
+    struct release plan = {.new = state - (state & FS_RW_WRITER ? FS_RW_WRITER : FS_RW_READER)};
 
     if (fs_rw_has_holder(plan.new))
         return plan;
-    if (plan.new & FS_RW_READERS_WAIT && fs_rw_admits_reader(plan.new, preference)) {
+    if (plan.new &FS_RW_READERS_WAIT && fs_rw_admits_reader(plan.new, preference)) {
         plan.new &= ~FS_RW_READERS_WAIT;
         plan.wakes_readers = true;
     }
-    if (fs_rw_has_waiting_writer(plan.new) && !(plan.new & FS_RW_WRITER_AWAKE)) {
+    if (fs_rw_has_waiting_writer(plan.new) && !(plan.new &FS_RW_WRITER_AWAKE)) {
         plan.wakes_writer = true;
         plan.new += FS_RW_TURN;
         if (!plan.wakes_readers)

@@ -94,8 +94,8 @@ int fs_rwlock_try_write(struct fs_rwlock *l);
 void fs_rwlock_release(struct fs_rwlock *l, enum fs_rw_preference preference);
 
 /* The uncontended moves, inline, and without an atomic operation while the process has one thread.
-   False leaves everything as it was. They guess the state instead of loading it: a load right behind
-   the last atomic operation on the same word costs a third as much as another one. */
+   False leaves everything as it was. They guess the state instead of loading it: a load right
+   behind the last atomic operation on the same word costs a third as much as another one. */
 FS_ALWAYS_INLINE bool fs_rwlock_move(struct fs_rwlock *l, uint64_t from, uint64_t to, bool enters)
 {
     if (fs_is_single_threaded()) {

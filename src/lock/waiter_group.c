@@ -120,12 +120,11 @@ static struct fs_group *add_group(struct fs_bucket *bucket)
     return group;
 }
 
-static bool is_joinable(const struct fs_group *group, const void *condition,
-                        const fs_word *mutex, enum fs_move move)
+static bool is_joinable(const struct fs_group *group, const void *condition, const fs_word *mutex,
+                        enum fs_move move)
 {
     return group->condition == condition && group->mutex == mutex && group->move == move &&
-           !group->closed &&
-           fs_load_relaxed(&group->used) != FS_GROUP_ALL_SLOTS;
+           !group->closed && fs_load_relaxed(&group->used) != FS_GROUP_ALL_SLOTS;
 }
 
 /* C5: nobody is left in the group. Pairs (acquire) with fs_slot_leave and the broadcaster's
@@ -147,8 +146,8 @@ static void set_key(struct fs_group *group, const void *condition, fs_word *mute
     fs_add_release(&group->word, 1); /* a late requeue of the last key's members fails */
 }
 
-static struct fs_group *find_group(struct fs_bucket *bucket, const void *condition,
-                                   fs_word *mutex, enum fs_move move)
+static struct fs_group *find_group(struct fs_bucket *bucket, const void *condition, fs_word *mutex,
+                                   enum fs_move move)
 {
     struct fs_group *reusable = NULL;
 
@@ -184,8 +183,8 @@ static void enqueue(struct fs_slot *slot)
         group->first = slot;
 }
 
-struct fs_slot *fs_bucket_join(struct fs_bucket *bucket, const void *condition,
-                               fs_word *mutex, enum fs_move move, const void *thread)
+struct fs_slot *fs_bucket_join(struct fs_bucket *bucket, const void *condition, fs_word *mutex,
+                               enum fs_move move, const void *thread)
 {
     struct fs_group *group = find_group(bucket, condition, mutex, move);
     struct fs_slot *slot;
@@ -246,6 +245,12 @@ struct fs_slot *fs_bucket_first(struct fs_bucket *bucket, const void *condition)
     return best;
 }
 
+bool fs_slot_choose(struct fs_slot *slot, enum fs_slot_state state)
+{
+    fs_slot_unlink(slot);
+    return fs_exchange_acq_rel(&slot->state, state) == FS_SLOT_SLEEPING;
+}
+
 void fs_slot_leave(struct fs_slot *slot)
 {
     struct fs_group *group = slot->group;
@@ -257,7 +262,7 @@ void fs_slot_leave(struct fs_slot *slot)
 
 static void visit_group(struct fs_group *group, const void *thread, enum fs_table_kind kind,
                         void (*visit)(struct fs_slot *slot, const void *thread,
-                                          enum fs_table_kind kind))
+                                      enum fs_table_kind kind))
 {
     uint32_t used = fs_load_acquire(&group->used) & FS_GROUP_ALL_SLOTS;
 

@@ -41,7 +41,8 @@
    C4  Only a closed group is moved, so only signalled members are (nobody waits on a mutex's
        word for a signal); and only to a mutex that the mover holds.
    C5  A group gets a new key only when no slot is used and no broadcaster holds it.
-   C6  A waiter that may have been moved, or whose wake-up the holder of the mutex owed, acquires the mutex as a woken sleeper of its word. */
+   C6  A waiter that may have been moved, or whose wake-up the holder of the mutex owed, acquires
+   the mutex as a woken sleeper of its word. */
 #ifndef FS_LOCK_WAITER_GROUP_H
 #define FS_LOCK_WAITER_GROUP_H
 
@@ -66,10 +67,10 @@ enum fs_slot_state {
 
 /* How sleepers get from the group's word to the mutex's. */
 enum fs_move {
-    FS_MOVE_NEVER = 0,  /* they do not: all are woken */
-    FS_MOVE_BY_MEMBER,  /* whose holder the word does not tell: the first member that holds it moves
-                           the others */
-    FS_MOVE_BY_OWNER,   /* the word is a struct fs_mutex's: a broadcaster that owns it moves them */
+    FS_MOVE_NEVER = 0, /* they do not: all are woken */
+    FS_MOVE_BY_MEMBER, /* whose holder the word does not tell: the first member that holds it moves
+                          the others */
+    FS_MOVE_BY_OWNER,  /* the word is a struct fs_mutex's: a broadcaster that owns it moves them */
 };
 
 struct fs_group;
@@ -127,14 +128,26 @@ void fs_bucket_unlock(struct fs_bucket *bucket, enum fs_table_kind kind);
 
 /* A slot for a waiter of this condition variable and mutex, queued as WAITING behind its
    equals; null when there is no memory. */
-struct fs_slot *fs_bucket_join(struct fs_bucket *bucket, const void *condition,
-                               fs_word *mutex, enum fs_move move, const void *thread);
+struct fs_slot *fs_bucket_join(struct fs_bucket *bucket, const void *condition, fs_word *mutex,
+                               enum fs_move move, const void *thread);
 
 /* Moves a queued slot to where its new priority belongs. */
 void fs_slot_set_priority(struct fs_slot *slot, uint32_t priority);
 
 /* Takes a queued slot out of its queue. */
 void fs_slot_unlink(struct fs_slot *slot);
+
+/* Takes a queued slot out and settles its state for good. Returns whether its owner may be asleep.
+ */
+bool fs_slot_choose(struct fs_slot *slot, enum fs_slot_state state);
+
+/* Whether the calling thread holds the mutex of a group whose members are still queued, which
+   keeps that mutex alive. */
+FS_ALWAYS_INLINE bool fs_group_mutex_is_mine(const struct fs_group *group)
+{
+    return group->move == FS_MOVE_BY_OWNER &&
+           fs_mutex_is_mine((const struct fs_mutex *)(const void *)group->mutex);
+}
 
 /* The waiter of highest priority that came first; null when none is queued. */
 struct fs_slot *fs_bucket_first(struct fs_bucket *bucket, const void *condition);

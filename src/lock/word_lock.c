@@ -51,8 +51,7 @@ static bool try_as(struct locker *me)
     uint32_t old = fs_load_relaxed(me->word);
 
     while (!fs_lock_is_held(old)) {
-        uint32_t new =
-            old == FS_LOCK_FREE && !me->slept ? FS_LOCK_LOCKED : FS_LOCK_CONTENDED;
+        uint32_t new = old == FS_LOCK_FREE && !me->slept ? FS_LOCK_LOCKED : FS_LOCK_CONTENDED;
 
         if (old == FS_LOCK_GRANTED && !me->hungry && me->courtesy > 0) {
             me->courtesy--;
@@ -92,7 +91,8 @@ static bool spin(struct locker *me)
 static bool may_ask_now(const fs_word *w, const struct fs_deadline *now)
 {
     fs_word *slot = &last_grant[((uintptr_t)w >> 4) % FS_GRANT_SLOTS];
-    uint32_t time = (uint32_t)(now->sec * (FS_NSEC_PER_SEC / FS_HUNGER_NS) + now->nsec / FS_HUNGER_NS);
+    uint32_t time =
+        (uint32_t)(now->sec * (FS_NSEC_PER_SEC / FS_HUNGER_NS) + now->nsec / FS_HUNGER_NS);
     uint32_t last = fs_load_relaxed(slot);
 
     return last != time && fs_cas_relaxed(slot, &last, time);
@@ -186,7 +186,7 @@ uint32_t fs_word_lock_release_quietly(fs_word *w, bool grant)
     do {
         if (!fs_lock_is_held(old))
             return FS_LOCK_FREE;
-        new = old == FS_LOCK_HUNGRY && grant ? FS_LOCK_GRANTED : FS_LOCK_FREE;
+        new = old == FS_LOCK_HUNGRY &&grant ? FS_LOCK_GRANTED : FS_LOCK_FREE;
     } while (!fs_cas_release(w, &old, new));
     return old;
 }

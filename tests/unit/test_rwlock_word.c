@@ -12,6 +12,7 @@
 #define R FS_RW_READER
 #define W FS_RW_WRITER
 #define RW FS_RW_READERS_WAIT
+#define AWAKE FS_RW_WRITER_AWAKE
 #define WAITING FS_RW_WAITING
 #define TURN FS_RW_TURN
 
@@ -43,6 +44,7 @@ static void be_alone(bool alone)
 
     flag = (char)alone;
     fs_single_threaded_flag = &flag;
+    fs_store_byte_relaxed(&fs_may_be_alone, 1);
 }
 
 /* ---- moves of one thread -------------------------------------------------------- */
@@ -108,6 +110,8 @@ START_TEST(a_writer_enters_when_nobody_is_inside)
         {0, W, 0},
         {RW, W | RW, 0},
         {WAITING + TURN, W + WAITING + TURN, 0}, /* a try does not wait its turn */
+        {WAITING | AWAKE, (W | AWAKE) + WAITING, 0},
+        {3 * TURN, W, 0}, /* none waits: the turn begins anew */
         {R, R, EBUSY},
         {FS_RW_READERS, FS_RW_READERS, EBUSY},
         {W, W, EBUSY},
@@ -134,15 +138,16 @@ START_TEST(a_release_leaves_as_what_the_state_says)
         {R, 0, 0},
         {2 * R, R, 0},
         {W, 0, 0},
-        {W + 7 * TURN, 7 * TURN, 0},
         {W | RW, 0, 0},
         {R | RW, 0, 0},
         {(2 * R) | RW, R | RW, 0},
         {2 * R + WAITING, R + WAITING, 0},
-        {R + WAITING, WAITING + TURN, 0},
-        {W + 2 * WAITING, 2 * WAITING + TURN, 0},
-        {(W | RW) + WAITING, (_i == WRITERS ? RW : 0) + WAITING + TURN, 0},
-        {R + WAITING + 0xffff * TURN, WAITING, 0}, /* the turn runs over */
+        {R + WAITING, (WAITING + TURN) | AWAKE, 0},
+        {(R | AWAKE) + WAITING, AWAKE + WAITING, 0}, /* somebody is awake already */
+        {(W | AWAKE) + WAITING + TURN, AWAKE + WAITING + TURN, 0},
+        {W + 2 * WAITING, (2 * WAITING + TURN) | AWAKE, 0},
+        {(W | RW) + WAITING, (_i == WRITERS ? RW | AWAKE : 0) + WAITING + TURN, 0},
+        {R + WAITING + 0xffff * TURN, WAITING | AWAKE, 0}, /* the turn runs over */
         {0, 0, 0},
         {RW, RW, 0},
         {WAITING + TURN, WAITING + TURN, 0},
@@ -160,9 +165,9 @@ END_TEST
 /* The loop index is whether the process counts as single-threaded. */
 START_TEST(the_inline_moves_are_those_of_the_calls_or_refuse)
 {
-    static const uint64_t states[] = {
-        0,       R,           2 * R,       FS_RW_READERS, W,        W | RW,   R | RW,           RW,
-        WAITING, R + WAITING, W + WAITING, TURN,          R + TURN, W + TURN, FS_RW_READERS - R};
+    static const uint64_t states[] = {0,           R,      2 * R,     FS_RW_READERS,    W,
+                                      W | RW,      R | RW, RW,        WAITING,          R + WAITING,
+                                      W + WAITING, TURN,   R | AWAKE, FS_RW_READERS - R};
 
     be_alone(_i);
     for (unsigned i = 0; i < sizeof states / sizeof *states; i++) {
@@ -176,7 +181,7 @@ START_TEST(the_inline_moves_are_those_of_the_calls_or_refuse)
             ck_assert_int_eq(fs_rwlock_try_write(&slow), 0);
         expect_state(&fast, state_of(&slow));
         fast = slow = with(states[i]);
-        if (fs_rwlock_release_fast(&fast))
+        if (fs_rwlock_release_fast(&fast, (states[i] & W) != 0))
             fs_rwlock_release(&slow, READERS);
         expect_state(&fast, state_of(&slow));
     }
@@ -185,18 +190,20 @@ END_TEST
 
 START_TEST(the_inline_moves_serve_an_uncontended_lock)
 {
-    struct fs_rwlock l = with(TURN);
+    struct fs_rwlock l = with(0);
 
     be_alone(_i);
-    ck_assert(fs_rwlock_read_fast(&l) && fs_rwlock_read_fast(&l));
-    expect_state(&l, 2 * R + TURN);
-    ck_assert(fs_rwlock_release_fast(&l) && fs_rwlock_release_fast(&l));
-    ck_assert(!fs_rwlock_release_fast(&l));
+    ck_assert(fs_rwlock_read_fast(&l));
+    expect_state(&l, R);
+    ck_assert(!fs_rwlock_release_fast(&l, true));
+    ck_assert(fs_rwlock_release_fast(&l, false));
+    ck_assert(!fs_rwlock_release_fast(&l, false));
     ck_assert(fs_rwlock_write_fast(&l));
-    expect_state(&l, W + TURN);
+    expect_state(&l, W);
     ck_assert(!fs_rwlock_read_fast(&l) && !fs_rwlock_write_fast(&l));
-    ck_assert(fs_rwlock_release_fast(&l));
-    expect_state(&l, TURN);
+    ck_assert(!fs_rwlock_release_fast(&l, false));
+    ck_assert(fs_rwlock_release_fast(&l, true));
+    expect_state(&l, 0);
 }
 END_TEST
 
@@ -269,7 +276,7 @@ START_TEST(a_writer_counts_itself_once_and_is_let_in_by_the_last_reader)
     expect_state(&l, R + WAITING);
     fs_rwlock_release(&l, g.preference);
     ck_assert_int_eq(sleeper_join(&g.sleeper), 0);
-    expect_state(&l, TURN);
+    expect_state(&l, 0);
 }
 END_TEST
 
@@ -286,7 +293,7 @@ START_TEST(writers_are_let_in_one_after_the_other)
     fs_rwlock_release(&l, (enum fs_rw_preference)_i);
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(sleeper_join(&guests[i].sleeper), 0);
-    ck_assert_uint_eq(state_of(&l) & (TURN - 1), 0);
+    expect_state(&l, 0);
 }
 END_TEST
 
@@ -401,7 +408,7 @@ START_TEST(a_writer_that_gives_up_leaves_the_others_waiting)
     expect_state(&l, R + WAITING);
     fs_rwlock_release(&l, (enum fs_rw_preference)_i);
     ck_assert_int_eq(sleeper_join(&patient.sleeper), 0);
-    expect_state(&l, TURN);
+    expect_state(&l, 0);
 }
 END_TEST
 

@@ -85,6 +85,7 @@ START_TEST(the_inline_try_takes_a_free_word_only)
 
     alone = (char)_i;
     fs_single_threaded_flag = &alone;
+    fs_store_byte_relaxed(&fs_may_be_alone, 1);
     for (int i = 0; i < VALUES; i++) {
         fs_word w = {values[i]};
 
@@ -110,6 +111,7 @@ START_TEST(a_release_frees_1_and_2_and_grants_6)
 
     alone = (char)_i;
     fs_single_threaded_flag = &alone;
+    fs_store_byte_relaxed(&fs_may_be_alone, 1);
     for (int i = 0; i < VALUES; i++) {
         fs_word w = {values[i]};
 
