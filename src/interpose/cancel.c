@@ -13,8 +13,12 @@ fs_word fs_cancel_epoch;
 
 int fs_pthread_cancel(pthread_t thread)
 {
-    int err = fs_libc_functions()->cancel(thread);
+    const struct fs_libc *libc = fs_libc_functions();
+    int err;
 
+    if (!libc->cancel) /* an old C library whose threads have been loaded since */
+        libc = fs_libc_look_again();
+    err = libc->cancel ? libc->cancel(thread) : ENOSYS;
     if (err != 0)
         return err;
     fs_add_seq_cst(&fs_cancel_epoch, 1);

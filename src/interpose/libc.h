@@ -78,6 +78,9 @@ extern FS_HIDDEN struct fs_libc fs_libc;
 /* The functions, looked up if they have not been. */
 const struct fs_libc *fs_libc_functions(void);
 
+/* As above, all of them looked up anew. */
+const struct fs_libc *fs_libc_look_again(void);
+
 /* A symbol of the C library in one version, or null. */
 void *fs_libc_symbol(const char *name, const char *version);
 

@@ -99,8 +99,11 @@ FS_ALWAYS_INLINE void fs_robust_link(struct fs_robust_bracket bracket, struct fs
     m->link.next = head->first;
     m->link.prev = &head->first;
     fs_robust_order();
-    fs_robust_link_of(head->first)->prev = &m->link.next;
     head->first = fs_robust_entry_of(m, pi);
+    fs_robust_order();
+    /* Last: a signal handler that runs a robust operation in between finds a list that is linked
+       forwards, and puts its own entry before ours. */
+    fs_robust_link_of(m->link.next)->prev = &m->link.next;
     fs_robust_order();
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that test_other_libc.py builds against other versions of the C library. It needs nothing
-   else, and says which call went wrong; what the library is, and where, is the caller's choice. */
+/* A program that test_other_libc.py builds against other versions of the C library. It needs
+   nothing else, and says which call went wrong; what the library is, and where, is the caller's
+   choice. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -15,7 +15,7 @@ NEWEST = (2, 17)
 # older libc, but their version would still be required, so they too have to stand here.
 ALLOWED = {}
 
-NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2"}
+NEEDED = {"libc.so.6", "libdl.so.2", "ld-linux-x86-64.so.2"}
 
 
 def run(*command):

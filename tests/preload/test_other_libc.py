@@ -24,7 +24,7 @@ LINKS = {"with threads": ["-pthread"], "with threads and libdl": ["-pthread", "-
 
 
 def run(command, **keywords):
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **keywords)
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, **keywords)
 
 
 class Unreachable(Exception):
@@ -100,9 +100,11 @@ def unpack(archives, root):
                                  capture_output=True).stdout
         subprocess.run(["tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-C", root],
                        check=True, input=content)
-    loader = root / "usr/lib64/ld-linux-x86-64.so.2"  # its target is named from the real root
-    loader.unlink(missing_ok=True)
-    loader.symlink_to(f"../lib/{MULTIARCH}/{loader.name}")
+    for link in (root / "usr").glob("lib*/**/*"):  # those named from the real root
+        if link.is_symlink() and os.path.isabs(os.readlink(link)):
+            target = root / os.readlink(link).lstrip("/")
+            link.unlink()
+            link.symlink_to(os.path.relpath(target, link.parent))
 
 
 class Release:
