@@ -171,6 +171,9 @@ uint32_t fs_system_thread_id(void);
    1 to 99 for SCHED_FIFO and SCHED_RR, 100 for SCHED_DEADLINE. */
 unsigned fs_system_thread_priority(void);
 
+/* Whether this process has a thread with this kernel id. */
+bool fs_system_thread_exists(uint32_t id);
+
 /* Gives the processor to another runnable thread. */
 void fs_system_yield(void);
 

@@ -41,6 +41,13 @@ unsigned fs_system_thread_priority(void)
     return (unsigned)param.sched_priority;
 }
 
+bool fs_system_thread_exists(uint32_t id)
+{
+    long process = fs_linux_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+    return fs_linux_call(SYS_tgkill, process, (long)id, 0, 0, 0, 0) != -ESRCH;
+}
+
 void fs_system_yield(void)
 {
     fs_linux_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);

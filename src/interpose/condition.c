@@ -9,12 +9,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "interpose/attributes.h"
 #include "interpose/calls.h"
 #include "interpose/cancel.h"
 #include "interpose/divert.h"
 #include "interpose/export.h"
 #include "interpose/libc.h"
 #include "interpose/view.h"
+
+FS_ATTRIBUTE(pthread_condattr_getpshared, "GLIBC_2.2.5");
+FS_ATTRIBUTE(pthread_condattr_getclock, "GLIBC_2.3.3");
 
 struct fs_shared_mark fs_shared_mark = {.offset = 36, .mask = 1};
 
@@ -167,11 +171,12 @@ FS_EXPORT_VERSIONS(pthread_cond_wait)
 static int wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
                       const struct timespec *abstime)
 {
-    struct fs_deadline deadline = fs_deadline_of(clock, abstime);
+    struct fs_deadline deadline;
+    const struct fs_deadline *until = fs_deadline_of(clock, abstime, &deadline);
 
-    if (!fs_deadline_is_valid(&deadline))
+    if (until && !fs_deadline_is_valid(until))
         return EINVAL;
-    return wait_private(cond, mutex, &deadline);
+    return wait_private(cond, mutex, until);
 }
 
 int fs_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
@@ -215,16 +220,14 @@ FS_EXPORT_VERSIONS(pthread_cond_broadcast)
 
 int fs_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
 {
-    const struct fs_libc *libc;
     int shared = PTHREAD_PROCESS_PRIVATE;
     clockid_t clock = CLOCK_REALTIME;
 
     if (fs_is_away())
         return HAND_OVER(cond_init, cond, attr);
     if (attr) {
-        libc = fs_libc_functions();
-        if (libc->condattr_getpshared(attr, &shared) != 0 ||
-            libc->condattr_getclock(attr, &clock) != 0)
+        if (pthread_condattr_getpshared(attr, &shared) != 0 ||
+            pthread_condattr_getclock(attr, &clock) != 0)
             return EINVAL;
         if (shared == PTHREAD_PROCESS_SHARED)
             return HAND_OVER(cond_init, cond, attr);

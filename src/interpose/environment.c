@@ -2,6 +2,7 @@
 /* Reads the switches: from the environment as the C library has it, or, before the C library
    has it, from /proc/self/environ. Uses nothing that allocates or locks. A value that is not
    known gets one line on standard error, and the default holds. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
@@ -144,8 +145,10 @@ static size_t read_early(char *text)
 static FS_COLD uint32_t decide_early(void)
 {
     static char text[EARLY_MAX];
+    int saved = errno;
     struct reading from = {.text = text, .length = read_early(text)};
 
+    errno = saved;
     return decide_from(&from);
 }
 
@@ -155,9 +158,12 @@ FS_COLD uint32_t fs_decide(void)
 
     if (bits & FS_DIVERT_UNDECIDED) {
         struct reading from = {.list = (const char *const *)environ};
+        uint32_t decided = from.list ? decide_from(&from) : decide_early();
 
-        bits = from.list ? decide_from(&from) : decide_early();
-        __atomic_store_n(&fs_divert, bits, __ATOMIC_RELEASE);
+        /* Of several threads the first decides; all have read the same. */
+        if (__atomic_compare_exchange_n(&fs_divert, &bits, decided, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            bits = decided;
     }
     return bits;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the C library's functions behind our own names. dlvsym comes first: dlsym may answer with
-   the oldest version of a name, which for condition variables is another type. */
+/* Finds the C library's functions behind our own names. By version: dlsym may answer with the
+   oldest one of a name, which for condition variables is another type. And by a version that is
+   there: a search that fails allocates for its error message, and this may run inside malloc, or in
+   a malloc that waits for the lock it is just initialising. */
 #include "interpose/libc.h"
 
 #include <dlfcn.h>
@@ -13,10 +15,6 @@ __asm__(".symver dlvsym, dlvsym@GLIBC_2.2.5");
 
 struct fs_libc fs_libc;
 
-/* Versions under which the functions of libc.h have been introduced or moved, the newest first. */
-static const char *const versions[] = {"GLIBC_2.34",  "GLIBC_2.30",  "GLIBC_2.12",  "GLIBC_2.4",
-                                       "GLIBC_2.3.4", "GLIBC_2.3.3", "GLIBC_2.3.2", "GLIBC_2.2.5"};
-
 void *fs_libc_symbol(const char *name, const char *version)
 {
     return dlvsym(RTLD_NEXT, name, version);
@@ -27,22 +25,18 @@ void *fs_program_symbol(const char *name)
     return dlsym(RTLD_DEFAULT, name);
 }
 
-static void *find(const char *name)
+static void *find(const char *name, const char *version)
 {
-    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
-        void *address = fs_libc_symbol(name, versions[i]);
+    void *address = fs_libc_symbol(name, version);
 
-        if (address)
-            return address;
-    }
-    return dlsym(RTLD_NEXT, name);
+    return address ? address : dlsym(RTLD_NEXT, name);
 }
 
 /* Threads that get here at once store the same values. */
 static FS_COLD void look_up(void)
 {
-#define FS_LIBC_FIND(member, name, type, parameters)                                               \
-    fs_libc.member = (type(*) parameters)(uintptr_t)find(#name);
+#define FS_LIBC_FIND(member, name, version, type, parameters)                                      \
+    fs_libc.member = (type(*) parameters)(uintptr_t)find(#name, version);
     FS_LIBC_FUNCTIONS(FS_LIBC_FIND)
 #undef FS_LIBC_FIND
 }

@@ -4,11 +4,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "interpose/attributes.h"
 #include "interpose/calls.h"
 #include "interpose/divert.h"
 #include "interpose/export.h"
 #include "interpose/libc.h"
 #include "interpose/view.h"
+
+FS_ATTRIBUTE(pthread_mutexattr_gettype, "GLIBC_2.2.5");
+FS_ATTRIBUTE(pthread_mutexattr_getpshared, "GLIBC_2.2.5");
+FS_ATTRIBUTE(pthread_mutexattr_getprotocol, "GLIBC_2.4");
+FS_ATTRIBUTE(pthread_mutexattr_getrobust, "GLIBC_2.12");
 
 /* FASTSYNC_PI=1: a private mutex becomes one with priority inheritance at its first use, before
    anybody can hold it, so that the C library takes it for one too. */
@@ -31,6 +37,8 @@ static bool settle_kind(struct fs_mutex *m, uint32_t *kind)
     *kind = fs_mutex_kind(m);
     if (bits & FS_DIVERT_LIBC)
         return false;
+    if (!fs_kind_is_known(*kind))
+        *kind = FS_KIND_DESTROYED;
     if (bits & FS_DIVERT_PI)
         *kind = make_inheriting(m, *kind);
     return *kind == FS_KIND_DESTROYED || !(*kind & FS_KIND_CEILING);
@@ -44,7 +52,7 @@ static bool settle_kind(struct fs_mutex *m, uint32_t *kind)
    fs_divert in it; a destroyed mutex has all bits. */
 FS_ALWAYS_INLINE bool is_plainly_ours(uint32_t kind)
 {
-    return kind < FS_DIVERT_UNDECIDED && !(kind & FS_KIND_CEILING);
+    return kind < FS_DIVERT_UNDECIDED && !(kind & FS_KIND_CEILING) && fs_kind_is_known(kind);
 }
 
 /* A free process-shared normal mutex: nothing but its word, and what the C library keeps of it. */
@@ -133,12 +141,13 @@ FS_EXPORT_VERSIONS(pthread_mutex_trylock)
 int fs_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *abstime)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
-    struct fs_deadline deadline = fs_deadline_of(CLOCK_REALTIME, abstime);
+    struct fs_deadline deadline;
     uint32_t kind;
 
     if (!settle_kind(m, &kind))
         return HAND_OVER(mutex_timedlock, mutex, abstime);
-    return fs_mutex_acquire(m, kind, FS_WAIT_UNTIL, &deadline);
+    return fs_mutex_acquire(m, kind, FS_WAIT_UNTIL,
+                            fs_deadline_of(CLOCK_REALTIME, abstime, &deadline));
 }
 FS_EXPORT_VERSIONS(pthread_mutex_timedlock)
 
@@ -146,14 +155,14 @@ int fs_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
                                const struct timespec *abstime)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
-    struct fs_deadline deadline = fs_deadline_of(clock, abstime);
+    struct fs_deadline deadline;
     uint32_t kind;
 
     if (!settle_kind(m, &kind))
         return HAND_OVER(mutex_clocklock, mutex, clock, abstime);
     if (!fs_clock_is_supported(clock))
         return EINVAL;
-    return fs_mutex_acquire(m, kind, FS_WAIT_UNTIL, &deadline);
+    return fs_mutex_acquire(m, kind, FS_WAIT_UNTIL, fs_deadline_of(clock, abstime, &deadline));
 }
 FS_EXPORT_VERSIONS(pthread_mutex_clocklock)
 
@@ -207,16 +216,15 @@ FS_EXPORT_VERSIONS(pthread_mutex_unlock)
 /* The kind that an attribute object asks for; false: the attributes are not valid. */
 static bool kind_from_attributes(const pthread_mutexattr_t *attr, uint32_t *kind)
 {
-    const struct fs_libc *libc = fs_libc_functions();
     int type = PTHREAD_MUTEX_NORMAL;
     int protocol = PTHREAD_PRIO_NONE;
     int shared = PTHREAD_PROCESS_PRIVATE;
     int robust = PTHREAD_MUTEX_STALLED;
 
-    if (libc->mutexattr_gettype(attr, &type) != 0 ||
-        libc->mutexattr_getprotocol(attr, &protocol) != 0 ||
-        libc->mutexattr_getpshared(attr, &shared) != 0 ||
-        libc->mutexattr_getrobust(attr, &robust) != 0)
+    if (pthread_mutexattr_gettype(attr, &type) != 0 ||
+        pthread_mutexattr_getprotocol(attr, &protocol) != 0 ||
+        pthread_mutexattr_getpshared(attr, &shared) != 0 ||
+        pthread_mutexattr_getrobust(attr, &robust) != 0)
         return false;
     *kind = (uint32_t)type & FS_KIND_TYPE_MASK;
     if (robust == PTHREAD_MUTEX_ROBUST)

@@ -24,8 +24,7 @@ FS_ALWAYS_INLINE bool fs_native_deadline(clockid_t clock, const struct timespec 
         return true;
     if (!fs_clock_is_supported(clock))
         return false;
-    checked->value = fs_deadline_of(clock, deadline);
-    checked->pointer = &checked->value;
+    checked->pointer = fs_deadline_of(clock, deadline, &checked->value);
     return fs_deadline_is_valid(&checked->value);
 }
 

@@ -13,12 +13,26 @@
 
 typedef int (*any_call)(void *, const void *, const void *);
 
-/* Surplus arguments are passed along in registers and ignored by the callee. */
-static int call_old(const char *name, void *cond, const void *second, const void *third)
-{
-    any_call call = (any_call)(uintptr_t)fs_libc_symbol(name, "GLIBC_2.2.5");
+enum { OLD_INIT, OLD_DESTROY, OLD_WAIT, OLD_TIMEDWAIT, OLD_SIGNAL, OLD_BROADCAST, OLD_COUNT };
 
-    return call ? call(cond, second, third) : ENOSYS;
+static const char *const names[OLD_COUNT] = {"pthread_cond_init",   "pthread_cond_destroy",
+                                             "pthread_cond_wait",   "pthread_cond_timedwait",
+                                             "pthread_cond_signal", "pthread_cond_broadcast"};
+
+static any_call calls[OLD_COUNT];
+
+void fs_old_conditions_look_up(void)
+{
+    for (int i = 0; i < OLD_COUNT; i++)
+        calls[i] = (any_call)(uintptr_t)fs_libc_symbol(names[i], "GLIBC_2.2.5");
+}
+
+/* Surplus arguments are passed along in registers and ignored by the callee. */
+static int call_old(int which, void *cond, const void *second, const void *third)
+{
+    if (!calls[which])
+        fs_old_conditions_look_up();
+    return calls[which] ? calls[which](cond, second, third) : ENOSYS;
 }
 
 static void turn_over(pthread_mutex_t *mutex)
@@ -29,20 +43,20 @@ static void turn_over(pthread_mutex_t *mutex)
 
 int fs_old_pthread_cond_init(void *cond, const void *attr)
 {
-    return call_old("pthread_cond_init", cond, attr, NULL);
+    return call_old(OLD_INIT, cond, attr, NULL);
 }
 FS_EXPORT_VERSIONS(old_pthread_cond_init)
 
 int fs_old_pthread_cond_destroy(void *cond)
 {
-    return call_old("pthread_cond_destroy", cond, NULL, NULL);
+    return call_old(OLD_DESTROY, cond, NULL, NULL);
 }
 FS_EXPORT_VERSIONS(old_pthread_cond_destroy)
 
 int fs_old_pthread_cond_wait(void *cond, pthread_mutex_t *mutex)
 {
     turn_over(mutex);
-    return call_old("pthread_cond_wait", cond, mutex, NULL);
+    return call_old(OLD_WAIT, cond, mutex, NULL);
 }
 FS_EXPORT_VERSIONS(old_pthread_cond_wait)
 
@@ -50,18 +64,18 @@ int fs_old_pthread_cond_timedwait(void *cond, pthread_mutex_t *mutex,
                                   const struct timespec *abstime)
 {
     turn_over(mutex);
-    return call_old("pthread_cond_timedwait", cond, mutex, abstime);
+    return call_old(OLD_TIMEDWAIT, cond, mutex, abstime);
 }
 FS_EXPORT_VERSIONS(old_pthread_cond_timedwait)
 
 int fs_old_pthread_cond_signal(void *cond)
 {
-    return call_old("pthread_cond_signal", cond, NULL, NULL);
+    return call_old(OLD_SIGNAL, cond, NULL, NULL);
 }
 FS_EXPORT_VERSIONS(old_pthread_cond_signal)
 
 int fs_old_pthread_cond_broadcast(void *cond)
 {
-    return call_old("pthread_cond_broadcast", cond, NULL, NULL);
+    return call_old(OLD_BROADCAST, cond, NULL, NULL);
 }
 FS_EXPORT_VERSIONS(old_pthread_cond_broadcast)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "interpose/attributes.h"
 #include "interpose/calls.h"
 #include "interpose/divert.h"
 #include "interpose/export.h"
@@ -12,6 +13,9 @@
 
 #define HAND_OVER(member, ...)                                                                     \
     (fs_libc_functions()->member ? fs_libc_functions()->member(__VA_ARGS__) : ENOSYS)
+
+FS_ATTRIBUTE(pthread_rwlockattr_getpshared, "GLIBC_2.2.5");
+FS_ATTRIBUTE(pthread_rwlockattr_getkind_np, "GLIBC_2.2.5");
 
 FS_ALWAYS_INLINE bool is_handed_over(const pthread_rwlock_t *lock)
 {
@@ -28,6 +32,11 @@ FS_ALWAYS_INLINE bool is_plainly_ours(const pthread_rwlock_t *lock)
 FS_ALWAYS_INLINE bool is_writer(const struct fs_rwlock_view *view)
 {
     return fs_load_relaxed(&view->writer) == fs_thread_id();
+}
+
+static bool is_valid(const struct fs_deadline *deadline)
+{
+    return !deadline || fs_deadline_is_valid(deadline);
 }
 
 static int read_until(pthread_rwlock_t *lock, const struct fs_deadline *deadline)
@@ -76,26 +85,28 @@ FS_EXPORT_VERSIONS(pthread_rwlock_tryrdlock)
 
 int fs_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *abstime)
 {
-    struct fs_deadline deadline = fs_deadline_of(CLOCK_REALTIME, abstime);
+    struct fs_deadline deadline;
+    const struct fs_deadline *until;
 
     if (is_handed_over(lock))
         return HAND_OVER(rwlock_timedrdlock, lock, abstime);
-    if (!fs_deadline_is_valid(&deadline))
-        return EINVAL;
-    return read_until(lock, &deadline);
+    until = fs_deadline_of(CLOCK_REALTIME, abstime, &deadline);
+    return is_valid(until) ? read_until(lock, until) : EINVAL;
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_timedrdlock)
 
 int fs_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
                                   const struct timespec *abstime)
 {
-    struct fs_deadline deadline = fs_deadline_of(clock, abstime);
+    struct fs_deadline deadline;
+    const struct fs_deadline *until;
 
     if (is_handed_over(lock))
         return HAND_OVER(rwlock_clockrdlock, lock, clock, abstime);
-    if (!fs_clock_is_supported(clock) || !fs_deadline_is_valid(&deadline))
+    if (!fs_clock_is_supported(clock))
         return EINVAL;
-    return read_until(lock, &deadline);
+    until = fs_deadline_of(clock, abstime, &deadline);
+    return is_valid(until) ? read_until(lock, until) : EINVAL;
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_clockrdlock)
 
@@ -132,26 +143,28 @@ FS_EXPORT_VERSIONS(pthread_rwlock_trywrlock)
 
 int fs_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *abstime)
 {
-    struct fs_deadline deadline = fs_deadline_of(CLOCK_REALTIME, abstime);
+    struct fs_deadline deadline;
+    const struct fs_deadline *until;
 
     if (is_handed_over(lock))
         return HAND_OVER(rwlock_timedwrlock, lock, abstime);
-    if (!fs_deadline_is_valid(&deadline))
-        return EINVAL;
-    return write_until(lock, &deadline);
+    until = fs_deadline_of(CLOCK_REALTIME, abstime, &deadline);
+    return is_valid(until) ? write_until(lock, until) : EINVAL;
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_timedwrlock)
 
 int fs_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
                                   const struct timespec *abstime)
 {
-    struct fs_deadline deadline = fs_deadline_of(clock, abstime);
+    struct fs_deadline deadline;
+    const struct fs_deadline *until;
 
     if (is_handed_over(lock))
         return HAND_OVER(rwlock_clockwrlock, lock, clock, abstime);
-    if (!fs_clock_is_supported(clock) || !fs_deadline_is_valid(&deadline))
+    if (!fs_clock_is_supported(clock))
         return EINVAL;
-    return write_until(lock, &deadline);
+    until = fs_deadline_of(clock, abstime, &deadline);
+    return is_valid(until) ? write_until(lock, until) : EINVAL;
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_clockwrlock)
 
@@ -189,16 +202,14 @@ FS_EXPORT_VERSIONS(pthread_rwlock_unlock)
 
 int fs_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attr)
 {
-    const struct fs_libc *libc;
     int shared = PTHREAD_PROCESS_PRIVATE;
     int kind = PTHREAD_RWLOCK_DEFAULT_NP;
 
     if (fs_is_away())
         return HAND_OVER(rwlock_init, lock, attr);
     if (attr) {
-        libc = fs_libc_functions();
-        if (libc->rwlockattr_getpshared(attr, &shared) != 0 ||
-            libc->rwlockattr_getkind(attr, &kind) != 0)
+        if (pthread_rwlockattr_getpshared(attr, &shared) != 0 ||
+            pthread_rwlockattr_getkind_np(attr, &kind) != 0)
             return EINVAL;
         if (shared == PTHREAD_PROCESS_SHARED)
             return HAND_OVER(rwlock_init, lock, attr);

@@ -7,11 +7,15 @@
 
 #include "base/fatal.h"
 #include "futex/thread.h"
+#include "interpose/attributes.h"
+#include "interpose/calls.h"
 #include "interpose/divert.h"
 #include "interpose/libc.h"
 #include "interpose/view.h"
 #include "lock/pi_mutex.h"
 #include "lock/settings.h"
+
+FS_ATTRIBUTE(pthread_condattr_setpshared, "GLIBC_2.2.5");
 
 /* The C library describes its thread descriptor to debuggers: bits, count, offset of a field. */
 struct field_description {
@@ -55,9 +59,9 @@ static void find_shared_mark(const struct fs_libc *libc)
 
     memset(&own, 0, sizeof own);
     memset(&shared, 0, sizeof shared);
-    if (!libc->cond_init || !libc->condattr_setpshared || pthread_condattr_init(&attr) != 0)
+    if (!libc->cond_init || !pthread_condattr_setpshared || pthread_condattr_init(&attr) != 0)
         return;
-    if (libc->condattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
+    if (pthread_condattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
         libc->cond_init(&own.cond, NULL) == 0 && libc->cond_init(&shared.cond, &attr) == 0)
         for (unsigned i = sizeof(struct fs_cond_view) / 4; i < sizeof own.words / 4; i++)
             if (own.words[i] != shared.words[i]) {
@@ -125,6 +129,7 @@ __attribute__((constructor(101))) static void start(void)
     uint32_t bits = fs_decide();
     const struct fs_libc *libc = fs_libc_functions();
 
+    fs_old_conditions_look_up();
     find_thread_id();
     find_single_thread_flag();
     find_shared_mark(libc);

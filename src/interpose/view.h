@@ -92,12 +92,17 @@ FS_ALWAYS_INLINE bool fs_clock_is_supported(clockid_t clock)
     return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
 }
 
-FS_ALWAYS_INLINE struct fs_deadline fs_deadline_of(clockid_t clock, const struct timespec *at)
+/* A deadline of the program's as the locks take it: null, which the C library does not mind where
+   nothing has to be waited for, means for ever. */
+FS_ALWAYS_INLINE const struct fs_deadline *
+fs_deadline_of(clockid_t clock, const struct timespec *at, struct fs_deadline *deadline)
 {
-    return (struct fs_deadline){.sec = at->tv_sec,
-                                .nsec = at->tv_nsec,
-                                .clock = clock == CLOCK_MONOTONIC ? FS_CLOCK_MONOTONIC
-                                                                  : FS_CLOCK_REALTIME};
+    if (!at)
+        return NULL;
+    deadline->sec = at->tv_sec;
+    deadline->nsec = at->tv_nsec;
+    deadline->clock = clock == CLOCK_MONOTONIC ? FS_CLOCK_MONOTONIC : FS_CLOCK_REALTIME;
+    return deadline;
 }
 
 #endif

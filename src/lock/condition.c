@@ -9,8 +9,8 @@
 #include "base/spin.h"
 #include "lock/settings.h"
 
-/* A waiter spins this many times as long as a locker. */
-#define FS_CONDITION_SPIN_FACTOR 4u
+/* Pauses of a waiter between two of its looks: about five microseconds in all. */
+#define FS_CONDITION_SPIN_FACTOR 6u
 
 /* A bucket's luck: the low byte counts spins in vain in a row; from FS_LUCK_OUT on only every
    FS_LUCK_PROBE-th wait tries again, counted in the bits above. */

@@ -153,7 +153,12 @@ void fs_mutex_turn_over(struct fs_mutex *m)
     uint32_t kind = fs_mutex_kind(m);
 
     if (kind == FS_KIND_DESTROYED || !fs_kind_has_private_word(kind) ||
-        (kind & FS_KIND_TURNED_OVER) || !fs_mutex_is_mine(m))
+        (kind & FS_KIND_TURNED_OVER))
+        return;
+    /* A type that does not ask for its owner may be held under another id: a fork child's parent.
+     */
+    if (fs_kind_checks_owner(kind) ? !fs_mutex_is_mine(m)
+                                   : !fs_lock_is_held(fs_load_relaxed(&m->word)))
         return;
     if (m->debt.word) {
         pay(&m->debt); /* M4 */

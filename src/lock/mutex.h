@@ -20,7 +20,8 @@
    Invariants:
    M1  owner == my id only while I hold the mutex (the id of a fork parent apart).
    M2  count and nusers change only while the mutex is held by who changes them.
-   M3  A mutex is turned over by its holder only, and never back.
+   M3  A mutex is turned over while it is held, by its holder (whom a normal one may know by the id of
+       a fork child's parent), and never back.
    M4  A mutex with a debt is held and its word contended or hungry, so that every release comes by
        and pays. Whoever is woken by the payment acquires the mutex as a woken sleeper of its word
        (W2): the release need not wake another. A debt is paid before the mutex is turned over. */
@@ -85,6 +86,14 @@ FS_ALWAYS_INLINE uint32_t fs_mutex_kind(const struct fs_mutex *m)
 FS_ALWAYS_INLINE enum fs_scope fs_kind_scope(uint32_t kind)
 {
     return kind & FS_KIND_SHARED ? FS_SCOPE_SHARED : FS_SCOPE_PRIVATE;
+}
+
+/* Whether the C library knows such a kind: it refuses others with EINVAL. */
+FS_ALWAYS_INLINE bool fs_kind_is_known(uint32_t kind)
+{
+    uint32_t both = FS_KIND_PI | FS_KIND_CEILING;
+
+    return !(kind & 0xcu) && (kind & both) != both;
 }
 
 /* Private, and in the 0/1/2 protocol: a condition variable may move its waiters

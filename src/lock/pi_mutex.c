@@ -46,7 +46,7 @@ static bool is_inherited(uint32_t kind, uint32_t id)
         return false;
     for (int i = 0; i < FS_INHERITED_MAX; i++)
         if (inherited[i] == id)
-            return true;
+            return !fs_system_thread_exists(id); /* the number may be a thread's of ours by now */
     return false;
 }
 
@@ -59,6 +59,21 @@ static int wait_in_vain(const struct fs_deadline *deadline)
     while (fs_futex_wait(&nobody, 0, deadline, FS_SCOPE_PRIVATE) != ETIMEDOUT)
         ;
     return ETIMEDOUT;
+}
+
+/* A sandbox has come that refuses the kernel's part, and the program does not expect an error from
+   what it believes an ordinary mutex. */
+static int poll_word(struct fs_mutex *m, const struct fs_deadline *deadline)
+{
+    uint32_t old = 0;
+
+    while (!fs_cas_acquire(&m->word, &old, fs_thread_id())) {
+        if (fs_system_is_past(deadline))
+            return ETIMEDOUT;
+        fs_system_yield();
+        old = 0;
+    }
+    return 0;
 }
 
 static int lock_through_kernel(struct fs_mutex *m, uint32_t kind,
@@ -80,7 +95,7 @@ static int lock_through_kernel(struct fs_mutex *m, uint32_t kind,
         case ESRCH:
             return wait_in_vain(deadline);
         case ENOSYS:
-            return ENOTSUP;
+            return kind & FS_KIND_MADE_PI ? poll_word(m, deadline) : ENOTSUP;
         default:
             return err;
         }
@@ -100,7 +115,8 @@ static int wait_for_ancestor(const struct fs_mutex *m, const struct fs_deadline 
 {
     uint32_t id = fs_load_relaxed(&ancestor);
 
-    while (id != 0 && (fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == id && id != fs_thread_id()) {
+    while (id != 0 && (fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == id &&
+           !fs_system_thread_exists(id)) {
         if (fs_system_is_past(deadline))
             return ETIMEDOUT;
         fs_system_yield();
@@ -135,7 +151,10 @@ static int give_word(struct fs_mutex *m, enum fs_scope scope)
     do
         err = fs_futex_unlock_pi(w, scope);
     while (err == EAGAIN);
-    return err;
+    if (err != ENOSYS)
+        return err;
+    fs_exchange_release(w, 0); /* refused: whoever waits polls, or waits for its deadline */
+    return 0;
 }
 
 static int note_holder(struct fs_mutex *m)

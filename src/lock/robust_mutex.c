@@ -82,7 +82,7 @@ int fs_robust_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
         }
         err = take_word(m, me, mode, deadline);
     }
-    if (err == 0 && fs_load_relaxed(&m->owner) == FS_OWNER_UNRECOVERABLE) {
+    if ((err == 0 || err == EOWNERDEAD) && fs_load_relaxed(&m->owner) == FS_OWNER_UNRECOVERABLE) {
         m->count = 0;
         fs_exchange_release(&m->word, 0);
         fs_futex_wake(&m->word, FS_WAKE_ALL, FS_SCOPE_SHARED);
@@ -98,20 +98,14 @@ int fs_robust_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
     return err;
 }
 
-/* The owner field says who, except while the mutex is inconsistent. */
-static bool is_held_by(const struct fs_mutex *m, uint32_t owner, uint32_t me)
-{
-    return owner == me ||
-           (owner == FS_OWNER_INCONSISTENT && (fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == me);
-}
-
 int fs_robust_release(struct fs_mutex *m, uint32_t kind)
 {
     uint32_t owner = fs_load_relaxed(&m->owner);
     struct fs_robust_bracket bracket;
     fs_word *w = &m->word;
 
-    if (!is_held_by(m, owner, fs_thread_id()))
+    /* The word, not the owner field: a dead owner has left its id there, which may be ours now. */
+    if ((fs_load_relaxed(w) & FS_PI_TID_MASK) != fs_thread_id())
         return EPERM;
     if ((kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && --m->count != 0)
         return 0;

@@ -105,18 +105,20 @@ int fs_rwlock_try_write(struct fs_rwlock *l)
     return enter_as_writer(l, &state, 0, 0) ? 0 : EBUSY;
 }
 
-/* Counts the caller as a waiting writer, awake. */
-static void start_waiting(struct fs_rwlock *l)
+/* Counts the caller as a waiting writer, awake. Returns 0, or ETIMEDOUT: it is not counted. */
+static int start_waiting(struct fs_rwlock *l, const struct fs_deadline *deadline)
 {
     uint64_t state = fs_wide_load_relaxed(&l->state);
 
     for (;;) {
         if ((state & FS_RW_WAITING_MASK) == FS_RW_WAITING_MASK) {
+            if (fs_system_is_past(deadline))
+                return ETIMEDOUT;
             fs_system_yield(); /* as many as can be counted: be none of them yet */
             state = fs_wide_load_relaxed(&l->state);
         } else if (fs_wide_cas_relaxed(&l->state, &state,
                                        (state + FS_RW_WAITING) | FS_RW_WRITER_AWAKE)) {
-            return;
+            return 0;
         }
     }
 }
@@ -168,7 +170,8 @@ int fs_rwlock_write(struct fs_rwlock *l, enum fs_rw_preference preference,
         return 0;
     if (deadline && !fs_deadline_is_valid(deadline))
         return EINVAL;
-    start_waiting(l);
+    if (start_waiting(l, deadline) == ETIMEDOUT)
+        return ETIMEDOUT;
     for (;;) {
         spin_while(l, FS_RW_READERS | FS_RW_WRITER);
         if (enter_or_lie_down(l, &state))

@@ -9,11 +9,11 @@
 
 #include "base/compiler.h"
 
-#define FS_SPIN_DEFAULT 100u
+#define FS_SPIN_DEFAULT 64u
 #define FS_SPIN_MAX 10000u
 
 struct fs_settings {
-    unsigned spin;       /* pauses before a locker or waiter sleeps; 0 = sleep at once */
+    unsigned spin;       /* how often a thread looks again before it sleeps; 0 = sleep at once */
     unsigned processors; /* that this process may use; with one, nobody spins */
     bool requeue;        /* a broadcast moves sleepers to the mutex */
     bool requeue_pi;     /* the kernel has FUTEX_WAIT_REQUEUE_PI */
@@ -21,7 +21,8 @@ struct fs_settings {
 
 extern FS_HIDDEN struct fs_settings fs_settings;
 
-/* The pauses a thread may spend before it sleeps: none on a single processor. */
+/* How often a thread may look again before it sleeps: never on a single processor. What lies
+   between two looks is for each lock to say. */
 FS_ALWAYS_INLINE unsigned fs_spin_budget(void)
 {
     return fs_settings.processors > 1 ? fs_settings.spin : 0;

@@ -16,12 +16,16 @@
 
 static fs_word last_grant[FS_GRANT_SLOTS];
 
-/* How often another thread that finds the word granted gives up the processor
-   before it takes the grant itself: the one it was meant for may have timed out. */
-#define FS_GRANT_COURTESY 8
+/* How long another thread that finds the word granted keeps giving up the processor before it takes
+   the grant itself: the one it was meant for needs some ten microseconds to wake up, or it may have
+   timed out. */
+#define FS_GRANT_COURTESY_NS 100000
 
-/* After the pauses, a spinner gives its processor away this often before it sleeps. */
-#define FS_SPIN_YIELDS 4
+/* A spinner looks this fraction of its budget with pauses in between, and then the whole budget,
+   giving up the processor each time: the holder, or the next, may be waiting for it. Few pauses,
+   since each look takes the word's cache line from the holder. */
+#define FS_SPIN_PAUSES(budget) ((budget) / 8)
+#define FS_SPIN_GAP_MAX 16u
 
 struct locker {
     fs_word *word;
@@ -29,8 +33,9 @@ struct locker {
     enum fs_scope scope;
     bool slept;  /* acquires as "contended": others may sleep too (W2) */
     bool hungry; /* has asked for the lock */
-    unsigned courtesy;
-    struct fs_deadline since; /* when it first slept; sec < 0 = never */
+    bool urgent; /* of real-time priority: the kernel's order decides, not our courtesies */
+    struct fs_deadline courtesy; /* until when it leaves a grant alone; sec < 0 = saw none yet */
+    struct fs_deadline since;    /* when it first slept; sec < 0 = never */
 };
 
 bool fs_word_lock_try(fs_word *w)
@@ -46,6 +51,24 @@ bool fs_word_lock_try(fs_word *w)
     return false;
 }
 
+/* Whether the caller still leaves a grant to whom it is meant for. */
+static bool is_courteous(struct locker *me)
+{
+    struct fs_deadline now;
+
+    if (me->hungry || me->urgent)
+        return false;
+    if (me->courtesy.sec >= 0)
+        return !fs_system_is_past(&me->courtesy);
+    now = fs_system_now(FS_CLOCK_MONOTONIC);
+    now.nsec += FS_GRANT_COURTESY_NS;
+    now.sec += now.nsec / FS_NSEC_PER_SEC;
+    now.nsec %= FS_NSEC_PER_SEC;
+    me->courtesy = now;
+    me->courtesy.clock = FS_CLOCK_MONOTONIC;
+    return true;
+}
+
 static bool try_as(struct locker *me)
 {
     uint32_t old = fs_load_relaxed(me->word);
@@ -53,8 +76,7 @@ static bool try_as(struct locker *me)
     while (!fs_lock_is_held(old)) {
         uint32_t new = old == FS_LOCK_FREE && !me->slept ? FS_LOCK_LOCKED : FS_LOCK_CONTENDED;
 
-        if (old == FS_LOCK_GRANTED && !me->hungry && me->courtesy > 0) {
-            me->courtesy--;
+        if (old == FS_LOCK_GRANTED && is_courteous(me)) {
             fs_system_yield();
             old = fs_load_relaxed(me->word);
             continue;
@@ -65,23 +87,27 @@ static bool try_as(struct locker *me)
     return false;
 }
 
-/* Spins with growing gaps, then yields: the holder may be waiting for this very
-   processor. Bounded, whatever the holder does. */
+static bool look(struct locker *me)
+{
+    return !fs_lock_is_held(fs_load_relaxed(me->word)) && try_as(me);
+}
+
+/* Spins with growing gaps, then yields. Bounded, whatever the holder does. */
 static bool spin(struct locker *me)
 {
     unsigned budget = fs_spin_budget();
     unsigned gap = 1;
 
-    for (unsigned spent = 0; spent < budget; spent += gap) {
-        if (!fs_lock_is_held(fs_load_relaxed(me->word)) && try_as(me))
+    for (unsigned spent = 0; spent < FS_SPIN_PAUSES(budget); spent += gap) {
+        if (look(me))
             return true;
         for (unsigned i = 0; i < gap; i++)
             fs_spin_pause();
-        if (gap < 16)
+        if (gap < FS_SPIN_GAP_MAX)
             gap *= 2;
     }
-    for (unsigned i = 0; budget != 0 && i < FS_SPIN_YIELDS; i++) {
-        if (!fs_lock_is_held(fs_load_relaxed(me->word)) && try_as(me))
+    for (unsigned i = 0; i < budget; i++) {
+        if (look(me))
             return true;
         fs_system_yield();
     }
@@ -104,6 +130,7 @@ static bool has_waited_too_long(struct locker *me)
 
     if (me->since.sec < 0) {
         me->since = now;
+        me->urgent = fs_system_thread_priority() != 0;
         return false;
     }
     return (now.sec - me->since.sec) * FS_NSEC_PER_SEC + now.nsec - me->since.nsec >=
@@ -139,7 +166,7 @@ static int sleep_on(struct locker *me, uint32_t value)
 {
     uint32_t bits = FS_MATCH_ANY;
 
-    if (me->scope == FS_SCOPE_PRIVATE)
+    if (me->scope == FS_SCOPE_PRIVATE && !me->urgent)
         bits = me->hungry ? FS_LOCK_BIT_HUNGRY : FS_LOCK_BITS_ORDINARY;
     if (fs_futex_wait_bitset(me->word, value, bits, me->deadline, me->scope) == ETIMEDOUT)
         return ETIMEDOUT;
@@ -153,7 +180,7 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
                         .deadline = deadline,
                         .scope = scope,
                         .slept = woken,
-                        .courtesy = FS_GRANT_COURTESY,
+                        .courtesy = {.sec = -1},
                         .since = {.sec = -1}};
 
     if (deadline && !fs_deadline_is_valid(deadline))
@@ -166,7 +193,7 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
                 return 0;
             continue;
         }
-        if (scope == FS_SCOPE_PRIVATE && !me.hungry && has_waited_too_long(&me)) {
+        if (scope == FS_SCOPE_PRIVATE && !me.hungry && !me.urgent && has_waited_too_long(&me)) {
             me.hungry = true;
             continue;
         }

@@ -34,7 +34,7 @@
 
    A wrong 2 costs one futile wake; a wrong 1 (a sleeper and no carrier) is a hang;
    a wrong 6 costs one more futile wake; a wrong 4 costs the next locker a
-   short courtesy (FS_GRANT_COURTESY). */
+   short courtesy. */
 #ifndef FS_LOCK_WORD_LOCK_H
 #define FS_LOCK_WORD_LOCK_H
 
@@ -50,7 +50,8 @@
 #define FS_LOCK_GRANTED 4u
 #define FS_LOCK_HUNGRY (FS_LOCK_CONTENDED | FS_LOCK_GRANTED)
 
-/* Sleepers of a private word say with which bit they sleep: a hungry one can be
+/* Those of real-time priority match any wake, so that the kernel's order by priority decides.
+   Other sleepers of a private word say with which bit they sleep: a hungry one can be
    chosen, and a sleeper moved here from a condition variable keeps the bit it had there. */
 #define FS_LOCK_BIT_HUNGRY 0x80000000u
 #define FS_LOCK_BITS_ORDINARY 0x7fffffffu

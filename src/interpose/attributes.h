@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The C library's calls for attributes. We do not answer for these names ourselves, so they are
+   called directly: initialising an object must not search for a symbol. Under their oldest
+   versions, and weak, for old C libraries that keep them in a library of its own. */
+#ifndef FS_INTERPOSE_ATTRIBUTES_H
+#define FS_INTERPOSE_ATTRIBUTES_H
+
+#include <pthread.h>
+
+#define FS_ATTRIBUTE(name, version)                                                                \
+    __asm__(".symver " #name ", " #name "@" version);                                              \
+    extern __typeof__(name) name __attribute__((weak))
+
+#endif
