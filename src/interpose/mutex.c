@@ -74,6 +74,8 @@ static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex, uint32_t kind)
 
     if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
         return HAND_OVER(mutex_lock, mutex);
+    if ((kind & (FS_KIND_ROBUST | FS_KIND_PI)) == FS_KIND_ROBUST && kind != FS_KIND_DESTROYED)
+        return fs_robust_acquire(m, kind, FS_WAIT_FOREVER, NULL);
     return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
 }
 

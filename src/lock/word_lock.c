@@ -92,13 +92,11 @@ static bool look(struct locker *me)
     return !fs_lock_is_held(fs_load_relaxed(me->word)) && try_as(me);
 }
 
-/* Spins with growing gaps, then yields. Bounded, whatever the holder does. */
-static bool spin(struct locker *me)
+static bool look_with_pauses(struct locker *me, unsigned pauses)
 {
-    unsigned budget = fs_spin_budget();
     unsigned gap = 1;
 
-    for (unsigned spent = 0; spent < FS_SPIN_PAUSES(budget); spent += gap) {
+    for (unsigned spent = 0; spent < pauses; spent += gap) {
         if (look(me))
             return true;
         for (unsigned i = 0; i < gap; i++)
@@ -106,12 +104,29 @@ static bool spin(struct locker *me)
         if (gap < FS_SPIN_GAP_MAX)
             gap *= 2;
     }
+    return look(me);
+}
+
+/* Spins with growing gaps, then yields. Bounded, whatever the holder does. */
+static bool spin(struct locker *me)
+{
+    unsigned budget = fs_spin_budget();
+
+    if (look_with_pauses(me, FS_SPIN_PAUSES(budget)))
+        return true;
     for (unsigned i = 0; i < budget; i++) {
+        fs_system_yield();
         if (look(me))
             return true;
-        fs_system_yield();
     }
     return false;
+}
+
+/* The first spin of one that was moved here by a broadcast: as many of its like are on their way as
+   there are processors, and each holds the lock for a moment. A yield would only cost a switch. */
+static bool spin_among_moved(struct locker *me)
+{
+    return look_with_pauses(me, 2 * fs_spin_budget());
 }
 
 static bool may_ask_now(const fs_word *w, const struct fs_deadline *now)
@@ -185,7 +200,9 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
 
     if (deadline && !fs_deadline_is_valid(deadline))
         return fs_word_lock_try(w) ? 0 : EINVAL;
-    while (!spin(&me)) {
+    if (woken && spin_among_moved(&me))
+        return 0;
+    while (woken || !spin(&me)) {
         uint32_t value = announce_sleeper(&me);
 
         if (value == 0) {
@@ -201,6 +218,7 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
         if (sleep_on(&me, value) == ETIMEDOUT)
             return ETIMEDOUT;
         me.slept = true;
+        woken = false;
     }
     return 0;
 }
