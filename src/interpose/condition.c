@@ -64,10 +64,15 @@ static int wait_without_memory(pthread_mutex_t *mutex, const struct fs_deadline 
 
 static int take_back(pthread_mutex_t *mutex, uint32_t kind, const struct fs_wait *wait)
 {
-    if (fs_kind_has_private_word(kind) && fs_wait_was_moved(wait)) {
-        struct fs_mutex *m = fs_view_mutex(mutex);
+    struct fs_mutex *m = fs_view_mutex(mutex);
 
-        return fs_mutex_acquire(m, fs_mutex_kind(m), FS_WAIT_WOKEN, NULL);
+    if (fs_kind_has_private_word(kind)) {
+        if (fs_wait_take_back_moved(wait, &m->word)) {
+            fs_mutex_note_holder(m);
+            return 0;
+        }
+        if (fs_wait_is_carrier(wait))
+            return fs_mutex_acquire(m, fs_mutex_kind(m), FS_WAIT_WOKEN, NULL);
     }
     return fs_pthread_mutex_lock(mutex);
 }

@@ -38,9 +38,7 @@ static FS_COLD int wait_without_memory(fastsync_mutex_t *mutex, const struct fs_
 
 static void take_back(fastsync_mutex_t *mutex, const struct fs_wait *wait)
 {
-    if (fs_wait_was_moved(wait)) /* C6 */
-        fs_word_lock_acquire_slow(as_word(mutex), NULL, FS_SCOPE_PRIVATE, true);
-    else
+    if (!fs_wait_take_back_moved(wait, as_word(mutex))) /* C6 */
         fastsync_mutex_lock(mutex);
 }
 

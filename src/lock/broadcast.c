@@ -55,19 +55,19 @@ static void close_group(struct fs_group *group, struct herd *herd)
     fs_add_release(&group->word, 1);
     /* Pairs with fs_condition_finish. A member that slips through before this store does not
        sleep, so it need not lead: one that send_off wakes does. */
-    fs_store_release(&group->pending, group->departure);
+    fs_store_release(&group->pending, group->departure == DEPART_LED);
     group->next_herd = herd->groups;
     herd->groups = group;
 }
 
-/* Moves what sleeps on the group's word to the mutex, which the caller holds (C4), and wakes
-   `ahead` of them at once. */
-static void move_members(struct fs_group *group, int ahead)
+/* Moves what sleeps on the group's word to the mutex, which the caller holds (C4). Nobody is woken:
+   he would only wait for the caller. */
+static void move_members(struct fs_group *group)
 {
     uint32_t word = fs_load_relaxed(&group->word); /* closed: nobody changes it any more */
 
     fs_word_lock_mark_contended(group->mutex);
-    if (fs_futex_cmp_requeue(&group->word, group->mutex, word, ahead, FS_WAKE_ALL, FS_SCOPE_PRIVATE,
+    if (fs_futex_cmp_requeue(&group->word, group->mutex, word, 0, FS_WAKE_ALL, FS_SCOPE_PRIVATE,
                              NULL) != 0)
         fs_futex_wake(&group->word, FS_WAKE_ALL, FS_SCOPE_PRIVATE);
 }
@@ -76,7 +76,7 @@ static void send_off(struct fs_group *group, int ahead)
 {
     switch ((enum departure)group->departure) {
     case DEPART_MOVED:
-        move_members(group, 0); /* whoever is woken now waits for the caller */
+        move_members(group);
         break;
     case DEPART_LED:
         fs_futex_wake(&group->word, ahead > 1 ? ahead : 1, FS_SCOPE_PRIVATE);
@@ -147,14 +147,21 @@ void fs_condition_broadcast_slow(struct fs_condition *c)
         broadcast_plain(c, !found);
 }
 
-/* By the first member that holds the mutex after a broadcast: gets as many going as there are
-   processors to run them. */
-void fs_broadcast_lead(struct fs_group *group, uint32_t departure)
+void fs_broadcast_lead(struct fs_group *group)
 {
-    int others = (int)fs_settings.processors - 1;
+    move_members(group);
+}
 
-    if (departure == DEPART_LED)
-        move_members(group, others);
-    else if (departure == DEPART_MOVED && others > 0)
-        fs_futex_wake(group->mutex, others, FS_SCOPE_PRIVATE);
+/* While members are awake, the next of them comes without being woken by us: the release makes no
+   call at all. The last of a batch owes the next one, as many as there are processors, which its
+   release wakes with one call. Waking one at every release would let the scheduler put many a waker
+   aside for the thread it has just woken; waking all at once would make them queue up for the
+   mutex. */
+void fs_broadcast_continue(struct fs_group *group)
+{
+    if (fs_settings.processors < 2 || fs_load_relaxed(&group->crowded) != 0)
+        return;
+    if (!fs_word_lock_rely_on(group->mutex, &group->awake) && group->move == FS_MOVE_BY_OWNER)
+        fs_mutex_owe((struct fs_mutex *)(void *)group->mutex, group->mutex, FS_LOCK_BITS_ORDINARY,
+                     fs_settings.processors);
 }

@@ -162,11 +162,20 @@ static bool was_wiped(const struct fs_wait *wait)
     return wait->slot->group == NULL;
 }
 
-bool fs_wait_was_moved(const struct fs_wait *wait)
+bool fs_wait_is_carrier(const struct fs_wait *wait)
 {
-    if (was_wiped(wait))
+    return !was_wiped(wait) && wait->slot->carrier;
+}
+
+bool fs_wait_take_back_moved(const struct fs_wait *wait, fs_word *mutex)
+{
+    struct fs_group *group = wait->slot->group;
+
+    if (was_wiped(wait) || fs_load_acquire(&group->moved) == 0)
         return false;
-    return wait->slot->carrier || fs_load_acquire(&wait->slot->group->moved) != 0;
+    if (fs_word_lock_acquire_among(mutex, &group->awake))
+        fs_store_relaxed(&group->crowded, 1); /* a hint */
+    return true;
 }
 
 /* Lets a chosen waiter sleep until the caller gives up the mutex that the waiter needs, if the
@@ -178,7 +187,7 @@ static bool defer(struct fs_slot *slot)
 
     if (!fs_settings.requeue || fs_load_relaxed(&slot->state) != FS_SLOT_SLEEPING ||
         !fs_group_mutex_is_mine(group) ||
-        !fs_mutex_owe((struct fs_mutex *)(void *)group->mutex, &group->word, slot->bit))
+        !fs_mutex_owe((struct fs_mutex *)(void *)group->mutex, &group->word, slot->bit, 1))
         return false;
     slot->carrier = true;
     fs_slot_choose(slot, FS_SLOT_SIGNALLED);
@@ -232,8 +241,11 @@ void fs_condition_finish(struct fs_wait *wait, bool holds)
 
     if (was_wiped(wait))
         return;
-    if (holds && fs_load_relaxed(&group->pending) != 0)
-        fs_broadcast_lead(group, fs_exchange_acquire(&group->pending, 0));
+    if (holds && fs_load_relaxed(&group->pending) != 0 &&
+        fs_exchange_acquire(&group->pending, 0) != 0)
+        fs_broadcast_lead(group);
+    if (holds && fs_load_acquire(&group->moved) != 0)
+        fs_broadcast_continue(group);
     fs_slot_leave(slot);
 }
 

@@ -8,7 +8,8 @@
        fs_condition_join      queued from here on: no later signal is missed
        (release the mutex)
        fs_condition_block     until signalled, interrupted or timed out
-       (acquire the mutex; as a woken sleeper of its word if fs_wait_was_moved)
+       (acquire the mutex: by fs_wait_take_back_moved, or as a woken sleeper of its word if
+        fs_wait_is_carrier, or as always)
        fs_condition_finish
 
    With a PI mutex: fs_condition_join, release, fs_condition_block_pi, which may come back
@@ -57,8 +58,13 @@ int fs_condition_block(struct fs_wait *wait, const struct fs_deadline *deadline)
 int fs_condition_block_pi(struct fs_wait *wait, struct fs_mutex *m, uint32_t kind,
                           const struct fs_deadline *deadline, bool *held, int *adopted);
 
-/* Whether the waiter may have slept on the mutex's own word (C6). */
-bool fs_wait_was_moved(const struct fs_wait *wait);
+/* Whether the waiter's wake-up was owed by the mutex's holder: it acquires the mutex as a woken
+   sleeper of its word (C6). */
+bool fs_wait_is_carrier(const struct fs_wait *wait);
+
+/* Acquires the mutex's word for a waiter that may have been moved to it (C6). Returns false, and
+   does nothing, for one that surely was not. */
+bool fs_wait_take_back_moved(const struct fs_wait *wait, fs_word *mutex);
 
 /* Leaves the queue before any sleep, the mutex still held. Returns whether a signal had
    come already. */
@@ -92,9 +98,12 @@ void fs_condition_interrupt(const void *thread);
 
 /* ---- broadcast.c ------------------------------------------------------------ */
 
-/* By the first member that holds the mutex after a broadcast, with what group.pending held: gets as
-   many going as there are processors to run them. */
-void fs_broadcast_lead(struct fs_group *group, uint32_t departure);
+/* By the first member that holds the mutex after a broadcast by somebody who did not: moves the
+   others. */
+void fs_broadcast_lead(struct fs_group *group);
+
+/* By every moved member once it holds the mutex: sees to it that others follow. */
+void fs_broadcast_continue(struct fs_group *group);
 
 /* ---- condition_pi.c --------------------------------------------------------- */
 

@@ -93,8 +93,7 @@ int fs_mutex_release(struct fs_mutex *m, uint32_t kind)
 /* Wakes whom the debt names. Returns how many were asleep. */
 static int pay(const struct fs_debt *debt)
 {
-    return fs_futex_wake_bitset(debt->word, __builtin_popcountll(debt->bits), (uint32_t)debt->bits,
-                                FS_SCOPE_PRIVATE);
+    return fs_futex_wake_bitset(debt->word, (int)debt->count, debt->bits, FS_SCOPE_PRIVATE);
 }
 
 void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant)
@@ -111,16 +110,18 @@ void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant)
         fs_word_lock_wake_after(w, released, FS_SCOPE_PRIVATE);
 }
 
-bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bit)
+bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bits, uint32_t count)
 {
     if (fs_mutex_kind(m) & FS_KIND_TURNED_OVER || (m->debt.word && m->debt.word != word))
         return false;
     if (!m->debt.word) {
         m->debt.word = word;
         m->debt.bits = 0;
+        m->debt.count = 0;
         fs_word_lock_mark_contended(&m->word);
     }
-    m->debt.bits |= bit;
+    m->debt.bits |= bits;
+    m->debt.count += count;
     return true;
 }
 

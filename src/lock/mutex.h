@@ -20,11 +20,11 @@
    Invariants:
    M1  owner == my id only while I hold the mutex (the id of a fork parent apart).
    M2  count and nusers change only while the mutex is held by who changes them.
-   M3  A mutex is turned over while it is held, by its holder (whom a normal one may know by the id of
-       a fork child's parent), and never back.
-   M4  A mutex with a debt is held and its word contended or hungry, so that every release comes by
-       and pays. Whoever is woken by the payment acquires the mutex as a woken sleeper of its word
-       (W2): the release need not wake another. A debt is paid before the mutex is turned over. */
+   M3  A mutex is turned over while it is held, by its holder (whom a normal one may know by the id
+   of a fork child's parent), and never back. M4  A mutex with a debt is held and its word contended
+   or hungry, so that every release comes by and pays. Whoever is woken by the payment acquires the
+   mutex as a woken sleeper of its word (W2): the release need not wake another. A debt is paid
+   before the mutex is turned over. */
 #ifndef FS_LOCK_MUTEX_H
 #define FS_LOCK_MUTEX_H
 
@@ -55,7 +55,8 @@
    of the condition variable's, when it gives up the mutex which they need to go on. */
 struct fs_debt {
     fs_word *word; /* null: nothing */
-    uint64_t bits;
+    uint32_t bits;
+    uint32_t count;
 };
 
 /* An entry of the kernel's robust list. `next` comes second: the list links these
@@ -115,6 +116,13 @@ FS_ALWAYS_INLINE bool fs_mutex_is_mine(const struct fs_mutex *m)
     return fs_load_relaxed(&m->owner) == fs_thread_id(); /* M1: nobody else writes my id */
 }
 
+/* By the new holder of a mutex with a private word. */
+FS_ALWAYS_INLINE void fs_mutex_note_holder(struct fs_mutex *m)
+{
+    fs_store_relaxed(&m->owner, fs_thread_id());
+    m->count = 1;
+}
+
 /* How an acquisition may wait. */
 enum fs_wait_mode {
     FS_WAIT_FOREVER,
@@ -135,9 +143,9 @@ int fs_mutex_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
    a hungry waiter is handed the word. */
 void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant);
 
-/* By the holder of a private-word mutex: its release will wake the sleeper with this bit on this
-   word. Returns false when it cannot take on another debt: wake now. */
-bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bit);
+/* By the holder of a private-word mutex: its release will wake so many more sleepers with these
+   bits on this word. Returns false when it cannot take on another debt: wake now. */
+bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bits, uint32_t count);
 
 /* Releases. Returns 0, EPERM (errorcheck, recursive, robust or PI: not the
    holder), EINVAL (destroyed). */

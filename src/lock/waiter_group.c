@@ -143,6 +143,7 @@ static void set_key(struct fs_group *group, const void *condition, fs_word *mute
     group->closed = false;
     fs_store_relaxed(&group->moved, 0); /* published by the bucket's lock */
     fs_store_relaxed(&group->pending, 0);
+    fs_store_relaxed(&group->crowded, 0);
     fs_add_release(&group->word, 1); /* a late requeue of the last key's members fails */
 }
 

@@ -30,6 +30,8 @@
    group.move   who may move members to the mutex (enum fs_move).
    group.moved  members may have been moved to the mutex: whoever sleeps may be woken by
                 the mutex's release.
+   group.awake  how many moved members are awake and do not hold the mutex yet.
+   group.crowded  one of them had to sleep again: the mutex is held for long, so one at a time.
    group.pending  the next member that holds the mutex moves the others there.
 
    Invariants:
@@ -93,6 +95,8 @@ struct fs_group {
     fs_word used;
     fs_word moved;
     fs_word pending;
+    fs_word awake;
+    fs_word crowded;
     bool closed;
     enum fs_move move;
     const void *condition; /* the key: condition variable ... */

@@ -122,13 +122,6 @@ static bool spin(struct locker *me)
     return false;
 }
 
-/* The first spin of one that was moved here by a broadcast: as many of its like are on their way as
-   there are processors, and each holds the lock for a moment. A yield would only cost a switch. */
-static bool spin_among_moved(struct locker *me)
-{
-    return look_with_pauses(me, 2 * fs_spin_budget());
-}
-
 static bool may_ask_now(const fs_word *w, const struct fs_deadline *now)
 {
     fs_word *slot = &last_grant[((uintptr_t)w >> 4) % FS_GRANT_SLOTS];
@@ -200,9 +193,7 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
 
     if (deadline && !fs_deadline_is_valid(deadline))
         return fs_word_lock_try(w) ? 0 : EINVAL;
-    if (woken && spin_among_moved(&me))
-        return 0;
-    while (woken || !spin(&me)) {
+    while (!spin(&me)) {
         uint32_t value = announce_sleeper(&me);
 
         if (value == 0) {
@@ -218,9 +209,42 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
         if (sleep_on(&me, value) == ETIMEDOUT)
             return ETIMEDOUT;
         me.slept = true;
-        woken = false;
     }
     return 0;
+}
+
+bool fs_word_lock_acquire_among(fs_word *w, fs_word *awake)
+{
+    struct locker me = {.word = w,
+                        .scope = FS_SCOPE_PRIVATE,
+                        .slept = true,
+                        .courtesy = {.sec = -1},
+                        .since = {.sec = -1}};
+    bool acquired;
+
+    fs_add_seq_cst(awake, 1);
+    /* Each holds the lock for a moment: a yield would only cost a context switch. */
+    acquired = look_with_pauses(&me, 2 * fs_spin_budget());
+    fs_add_seq_cst(awake, UINT32_MAX); /* before the word is looked at again: pairs with rely_on */
+    if (acquired)
+        return false;
+    fs_word_lock_acquire_slow(w, NULL, FS_SCOPE_PRIVATE, true);
+    return true;
+}
+
+bool fs_word_lock_rely_on(fs_word *w, fs_word *awake)
+{
+    uint32_t old = FS_LOCK_CONTENDED;
+
+    if (fs_load_seq_cst(awake) == 0)
+        return false;
+    if (!fs_cas_seq_cst(w, &old, FS_LOCK_LOCKED))
+        return true; /* hungry, or a debt is owed: the release wakes anyway */
+    if (fs_load_seq_cst(awake) != 0)
+        return true;
+    /* The last of them is about to sleep, and may have seen the word contended. */
+    fs_word_lock_mark_contended(w);
+    return false;
 }
 
 uint32_t fs_word_lock_release_quietly(fs_word *w, bool grant)

@@ -14,6 +14,7 @@
    Moves:
        0 -> 1, 0 -> 2     acquire; 2 by a thread that has slept
        1 -> 2             before sleeping; by the holder that moves sleepers here
+       2 -> 1             by the holder, while a counted carrier is awake
        2 -> 6             by a woken waiter that has waited too long; private scope only
        4 -> 2             acquire, by anyone: a granted word never makes anyone sleep
        1 -> 0, 2 -> 0     release; from 2 with one wake afterwards
@@ -26,6 +27,9 @@
        releaser between its store and its wake, or a woken thread that has neither
        acquired (with 2) nor made the word 2 again. So a run of releases and
        acquisitions by others wakes nobody twice, and no wake-up is lost.
+       A holder may make a contended word locked while another carrier is awake and counted
+       (fs_word_lock_rely_on): that one will acquire with 2, or leave the count before it makes
+       the word 2 and sleeps. Both sides change one and then look at the other.
    W3  Nobody sleeps on 0 or 4.
    W4  After the releasing store only the address of the word is used.
    W5  Whoever does not hold the lock changes it only by 0 -> 1, 0 -> 2, 4 -> 2, 1 -> 2
@@ -91,6 +95,16 @@ bool fs_word_lock_try(fs_word *w);
    Returns 0, or ETIMEDOUT, or EINVAL (the deadline is not valid and the word not free). */
 int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, enum fs_scope scope,
                               bool woken);
+
+/* Acquires a private word for one of several sleepers that were moved here and may be awake at
+   once. *awake counts those that are and have not acquired yet; each is a carrier (W2). One that
+   has to sleep again leaves the count first, then makes the word contended. Returns whether it
+   slept again. */
+bool fs_word_lock_acquire_among(fs_word *w, fs_word *awake);
+
+/* By the holder, one of them: while others are awake, its own release need not wake anybody.
+   Returns whether others are. */
+bool fs_word_lock_rely_on(fs_word *w, fs_word *awake);
 
 FS_ALWAYS_INLINE int fs_word_lock_acquire(fs_word *w, const struct fs_deadline *deadline,
                                           enum fs_scope scope)
