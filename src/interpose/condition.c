@@ -22,9 +22,6 @@ FS_ATTRIBUTE(pthread_condattr_getclock, "GLIBC_2.3.3");
 
 struct fs_shared_mark fs_shared_mark = {.offset = 36, .mask = 1};
 
-#define HAND_OVER(member, ...)                                                                     \
-    (fs_libc_functions()->member ? fs_libc_functions()->member(__VA_ARGS__) : ENOSYS)
-
 /* How the waiters of a mutex of this kind are queued and moved. */
 struct manner {
     enum fs_table_kind table;
@@ -168,7 +165,7 @@ static FS_NOINLINE bool is_handed_over(pthread_cond_t *cond, pthread_mutex_t *mu
 int fs_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
     if (is_handed_over(cond, mutex))
-        return HAND_OVER(cond_wait, cond, mutex);
+        return FS_HAND_OVER(cond_wait, cond, mutex);
     return wait_private(cond, mutex, NULL);
 }
 FS_EXPORT_VERSIONS(pthread_cond_wait)
@@ -188,7 +185,7 @@ int fs_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
                               const struct timespec *abstime)
 {
     if (is_handed_over(cond, mutex))
-        return HAND_OVER(cond_timedwait, cond, mutex, abstime);
+        return FS_HAND_OVER(cond_timedwait, cond, mutex, abstime);
     return wait_until(cond, mutex,
                       fs_view_cond(cond)->is_monotonic ? CLOCK_MONOTONIC : CLOCK_REALTIME, abstime);
 }
@@ -198,7 +195,7 @@ int fs_pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, cloc
                               const struct timespec *abstime)
 {
     if (is_handed_over(cond, mutex))
-        return HAND_OVER(cond_clockwait, cond, mutex, clock, abstime);
+        return FS_HAND_OVER(cond_clockwait, cond, mutex, clock, abstime);
     if (!fs_clock_is_supported(clock))
         return EINVAL;
     return wait_until(cond, mutex, clock, abstime);
@@ -208,7 +205,7 @@ FS_EXPORT_VERSIONS(pthread_cond_clockwait)
 int fs_pthread_cond_signal(pthread_cond_t *cond)
 {
     if (FS_UNLIKELY(fs_is_away()) || FS_UNLIKELY(fs_cond_is_shared(cond)))
-        return HAND_OVER(cond_signal, cond);
+        return FS_HAND_OVER(cond_signal, cond);
     fs_condition_signal(&fs_view_cond(cond)->condition);
     return 0;
 }
@@ -217,7 +214,7 @@ FS_EXPORT_VERSIONS(pthread_cond_signal)
 int fs_pthread_cond_broadcast(pthread_cond_t *cond)
 {
     if (FS_UNLIKELY(fs_is_away()) || FS_UNLIKELY(fs_cond_is_shared(cond)))
-        return HAND_OVER(cond_broadcast, cond);
+        return FS_HAND_OVER(cond_broadcast, cond);
     fs_condition_broadcast(&fs_view_cond(cond)->condition);
     return 0;
 }
@@ -229,13 +226,13 @@ int fs_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
     clockid_t clock = CLOCK_REALTIME;
 
     if (fs_is_away())
-        return HAND_OVER(cond_init, cond, attr);
+        return FS_HAND_OVER(cond_init, cond, attr);
     if (attr) {
         if (pthread_condattr_getpshared(attr, &shared) != 0 ||
             pthread_condattr_getclock(attr, &clock) != 0)
             return EINVAL;
         if (shared == PTHREAD_PROCESS_SHARED)
-            return HAND_OVER(cond_init, cond, attr);
+            return FS_HAND_OVER(cond_init, cond, attr);
     }
     memset(cond, 0, sizeof *cond);
     fs_view_cond(cond)->is_monotonic = clock == CLOCK_MONOTONIC;
@@ -247,7 +244,7 @@ FS_EXPORT_VERSIONS(pthread_cond_init)
 int fs_pthread_cond_destroy(pthread_cond_t *cond)
 {
     if (fs_is_away() || fs_cond_is_shared(cond))
-        return HAND_OVER(cond_destroy, cond);
+        return FS_HAND_OVER(cond_destroy, cond);
     return 0;
 }
 FS_EXPORT_VERSIONS(pthread_cond_destroy)

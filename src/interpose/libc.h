@@ -5,6 +5,7 @@
 #ifndef FS_INTERPOSE_LIBC_H
 #define FS_INTERPOSE_LIBC_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -71,7 +72,11 @@ extern FS_HIDDEN struct fs_libc fs_libc;
 /* The functions, looked up if they have not been. */
 const struct fs_libc *fs_libc_functions(void);
 
-/* As above, all of them looked up anew. */
+/* Hands a call over: ENOSYS if an old one does not have it. */
+#define FS_HAND_OVER(member, ...)                                                                  \
+    (fs_libc_functions()->member ? fs_libc_functions()->member(__VA_ARGS__) : ENOSYS)
+
+/* The functions, all of them looked up anew. */
 const struct fs_libc *fs_libc_look_again(void);
 
 /* A symbol of the C library in one version, or null. */

@@ -44,10 +44,6 @@ static bool settle_kind(struct fs_mutex *m, uint32_t *kind)
     return *kind == FS_KIND_DESTROYED || !(*kind & FS_KIND_CEILING);
 }
 
-/* A call of the C library's that may be missing in an old one. */
-#define HAND_OVER(member, ...)                                                                     \
-    (fs_libc_functions()->member ? fs_libc_functions()->member(__VA_ARGS__) : ENOSYS)
-
 /* Of a kind that our engines know, with nothing to be asked first. `kind` has the bits of
    fs_divert in it; a destroyed mutex has all bits. */
 FS_ALWAYS_INLINE bool is_plainly_ours(uint32_t kind)
@@ -73,7 +69,7 @@ static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex, uint32_t kind)
     struct fs_mutex *m = fs_view_mutex(mutex);
 
     if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
-        return HAND_OVER(mutex_lock, mutex);
+        return FS_HAND_OVER(mutex_lock, mutex);
     if ((kind & (FS_KIND_ROBUST | FS_KIND_PI)) == FS_KIND_ROBUST && kind != FS_KIND_DESTROYED)
         return fs_robust_acquire(m, kind, FS_WAIT_FOREVER, NULL);
     return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
@@ -123,7 +119,7 @@ static FS_NOINLINE int trylock_slow(pthread_mutex_t *mutex, uint32_t kind)
     struct fs_mutex *m = fs_view_mutex(mutex);
 
     if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
-        return HAND_OVER(mutex_trylock, mutex);
+        return FS_HAND_OVER(mutex_trylock, mutex);
     return fs_mutex_acquire(m, kind, FS_WAIT_NEVER, NULL);
 }
 
@@ -147,7 +143,7 @@ int fs_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *ab
     uint32_t kind;
 
     if (!settle_kind(m, &kind))
-        return HAND_OVER(mutex_timedlock, mutex, abstime);
+        return FS_HAND_OVER(mutex_timedlock, mutex, abstime);
     return fs_mutex_acquire(m, kind, FS_WAIT_UNTIL,
                             fs_deadline_of(CLOCK_REALTIME, abstime, &deadline));
 }
@@ -161,7 +157,7 @@ int fs_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
     uint32_t kind;
 
     if (!settle_kind(m, &kind))
-        return HAND_OVER(mutex_clocklock, mutex, clock, abstime);
+        return FS_HAND_OVER(mutex_clocklock, mutex, clock, abstime);
     if (!fs_clock_is_supported(clock))
         return EINVAL;
     return fs_mutex_acquire(m, kind, FS_WAIT_UNTIL, fs_deadline_of(clock, abstime, &deadline));
@@ -173,7 +169,7 @@ static FS_NOINLINE int unlock_slow(pthread_mutex_t *mutex, uint32_t kind)
     struct fs_mutex *m = fs_view_mutex(mutex);
 
     if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
-        return HAND_OVER(mutex_unlock, mutex);
+        return FS_HAND_OVER(mutex_unlock, mutex);
     return fs_mutex_release(m, kind);
 }
 
@@ -246,12 +242,12 @@ int fs_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *att
     uint32_t kind = FS_KIND_NORMAL;
 
     if (fs_is_away())
-        return HAND_OVER(mutex_init, mutex, attr);
+        return FS_HAND_OVER(mutex_init, mutex, attr);
     if (attr) {
         if (!kind_from_attributes(attr, &kind))
             return EINVAL;
         if (kind & FS_KIND_CEILING)
-            return HAND_OVER(mutex_init, mutex, attr);
+            return FS_HAND_OVER(mutex_init, mutex, attr);
         if (kind & FS_KIND_PI && !fs_system_has(FS_FEATURE_PI))
             return ENOTSUP;
     }
@@ -267,7 +263,7 @@ int fs_pthread_mutex_destroy(pthread_mutex_t *mutex)
     uint32_t kind;
 
     if (!settle_kind(m, &kind))
-        return HAND_OVER(mutex_destroy, mutex);
+        return FS_HAND_OVER(mutex_destroy, mutex);
     return fs_mutex_retire(m, kind);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_destroy)
@@ -278,7 +274,7 @@ int fs_pthread_mutex_consistent(pthread_mutex_t *mutex)
     uint32_t kind;
 
     if (!settle_kind(m, &kind))
-        return HAND_OVER(mutex_consistent, mutex);
+        return FS_HAND_OVER(mutex_consistent, mutex);
     return fs_mutex_make_consistent(m, kind);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_consistent)
@@ -289,7 +285,7 @@ int fs_pthread_mutex_getprioceiling(const pthread_mutex_t *mutex, int *ceiling)
 
     if (settle_kind(fs_view_mutex(mutex), &kind))
         return EINVAL; /* none of ours has a ceiling */
-    return HAND_OVER(mutex_getprioceiling, mutex, ceiling);
+    return FS_HAND_OVER(mutex_getprioceiling, mutex, ceiling);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_getprioceiling)
 
@@ -299,6 +295,6 @@ int fs_pthread_mutex_setprioceiling(pthread_mutex_t *mutex, int ceiling, int *ol
 
     if (settle_kind(fs_view_mutex(mutex), &kind))
         return EINVAL;
-    return HAND_OVER(mutex_setprioceiling, mutex, ceiling, old);
+    return FS_HAND_OVER(mutex_setprioceiling, mutex, ceiling, old);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_setprioceiling)

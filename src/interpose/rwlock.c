@@ -11,9 +11,6 @@
 #include "interpose/libc.h"
 #include "interpose/view.h"
 
-#define HAND_OVER(member, ...)                                                                     \
-    (fs_libc_functions()->member ? fs_libc_functions()->member(__VA_ARGS__) : ENOSYS)
-
 FS_ATTRIBUTE(pthread_rwlockattr_getpshared, "GLIBC_2.2.5");
 FS_ATTRIBUTE(pthread_rwlockattr_getkind_np, "GLIBC_2.2.5");
 
@@ -63,7 +60,7 @@ static int write_until(pthread_rwlock_t *lock, const struct fs_deadline *deadlin
 
 static FS_NOINLINE int read_slow(pthread_rwlock_t *lock)
 {
-    return is_handed_over(lock) ? HAND_OVER(rwlock_rdlock, lock) : read_until(lock, NULL);
+    return is_handed_over(lock) ? FS_HAND_OVER(rwlock_rdlock, lock) : read_until(lock, NULL);
 }
 
 int fs_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
@@ -78,7 +75,7 @@ FS_EXPORT_VERSIONS(pthread_rwlock_rdlock)
 int fs_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
     if (is_handed_over(lock))
-        return HAND_OVER(rwlock_tryrdlock, lock);
+        return FS_HAND_OVER(rwlock_tryrdlock, lock);
     return fs_rwlock_try_read(&fs_view_rwlock(lock)->lock, fs_rwlock_preference(lock));
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_tryrdlock)
@@ -89,7 +86,7 @@ int fs_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec 
     const struct fs_deadline *until;
 
     if (is_handed_over(lock))
-        return HAND_OVER(rwlock_timedrdlock, lock, abstime);
+        return FS_HAND_OVER(rwlock_timedrdlock, lock, abstime);
     until = fs_deadline_of(CLOCK_REALTIME, abstime, &deadline);
     return is_valid(until) ? read_until(lock, until) : EINVAL;
 }
@@ -102,7 +99,7 @@ int fs_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
     const struct fs_deadline *until;
 
     if (is_handed_over(lock))
-        return HAND_OVER(rwlock_clockrdlock, lock, clock, abstime);
+        return FS_HAND_OVER(rwlock_clockrdlock, lock, clock, abstime);
     if (!fs_clock_is_supported(clock))
         return EINVAL;
     until = fs_deadline_of(clock, abstime, &deadline);
@@ -112,7 +109,7 @@ FS_EXPORT_VERSIONS(pthread_rwlock_clockrdlock)
 
 static FS_NOINLINE int write_slow(pthread_rwlock_t *lock)
 {
-    return is_handed_over(lock) ? HAND_OVER(rwlock_wrlock, lock) : write_until(lock, NULL);
+    return is_handed_over(lock) ? FS_HAND_OVER(rwlock_wrlock, lock) : write_until(lock, NULL);
 }
 
 int fs_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
@@ -133,7 +130,7 @@ int fs_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
     int err;
 
     if (is_handed_over(lock))
-        return HAND_OVER(rwlock_trywrlock, lock);
+        return FS_HAND_OVER(rwlock_trywrlock, lock);
     err = fs_rwlock_try_write(&view->lock);
     if (err == 0)
         fs_store_relaxed(&view->writer, fs_thread_id());
@@ -147,7 +144,7 @@ int fs_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec 
     const struct fs_deadline *until;
 
     if (is_handed_over(lock))
-        return HAND_OVER(rwlock_timedwrlock, lock, abstime);
+        return FS_HAND_OVER(rwlock_timedwrlock, lock, abstime);
     until = fs_deadline_of(CLOCK_REALTIME, abstime, &deadline);
     return is_valid(until) ? write_until(lock, until) : EINVAL;
 }
@@ -160,7 +157,7 @@ int fs_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
     const struct fs_deadline *until;
 
     if (is_handed_over(lock))
-        return HAND_OVER(rwlock_clockwrlock, lock, clock, abstime);
+        return FS_HAND_OVER(rwlock_clockwrlock, lock, clock, abstime);
     if (!fs_clock_is_supported(clock))
         return EINVAL;
     until = fs_deadline_of(clock, abstime, &deadline);
@@ -183,7 +180,7 @@ static FS_NOINLINE int unlock_slow(pthread_rwlock_t *lock)
     struct fs_rwlock_view *view = fs_view_rwlock(lock);
 
     if (is_handed_over(lock))
-        return HAND_OVER(rwlock_unlock, lock);
+        return FS_HAND_OVER(rwlock_unlock, lock);
     forget_writer(view);
     fs_rwlock_release(&view->lock, fs_rwlock_preference(lock));
     return 0;
@@ -206,13 +203,13 @@ int fs_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *a
     int kind = PTHREAD_RWLOCK_DEFAULT_NP;
 
     if (fs_is_away())
-        return HAND_OVER(rwlock_init, lock, attr);
+        return FS_HAND_OVER(rwlock_init, lock, attr);
     if (attr) {
         if (pthread_rwlockattr_getpshared(attr, &shared) != 0 ||
             pthread_rwlockattr_getkind_np(attr, &kind) != 0)
             return EINVAL;
         if (shared == PTHREAD_PROCESS_SHARED)
-            return HAND_OVER(rwlock_init, lock, attr);
+            return FS_HAND_OVER(rwlock_init, lock, attr);
     }
     memset(lock, 0, sizeof *lock);
     lock->__data.__flags = (unsigned)kind;
@@ -223,7 +220,7 @@ FS_EXPORT_VERSIONS(pthread_rwlock_init)
 int fs_pthread_rwlock_destroy(pthread_rwlock_t *lock)
 {
     if (is_handed_over(lock))
-        return HAND_OVER(rwlock_destroy, lock);
+        return FS_HAND_OVER(rwlock_destroy, lock);
     return 0;
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_destroy)

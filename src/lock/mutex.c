@@ -11,23 +11,6 @@ static bool is_plain(uint32_t kind)
     return (kind & (FS_KIND_ROBUST | FS_KIND_PI)) == 0;
 }
 
-int fs_mutex_acquire_again(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode)
-{
-    switch (kind & FS_KIND_TYPE_MASK) {
-    case FS_KIND_RECURSIVE:
-        if (m->count == UINT32_MAX)
-            return EAGAIN;
-        m->count++;
-        return 0;
-    case FS_KIND_ERRORCHECK:
-        /* The C library's trylock says EDEADLK for robust and PI mutexes. */
-        return mode == FS_WAIT_NEVER && (is_plain(kind) || kind & FS_KIND_MADE_PI) ? EBUSY
-                                                                                   : EDEADLK;
-    default:
-        return -1;
-    }
-}
-
 static int acquire_word(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
                         const struct fs_deadline *deadline)
 {

@@ -161,6 +161,12 @@ int fs_mutex_retire(struct fs_mutex *m, uint32_t kind);
    be used on it beside ours. No effect on another kind or thread. */
 void fs_mutex_turn_over(struct fs_mutex *m);
 
+/* ---- ownership.c ------------------------------------------------------------ */
+
+/* What a thread that holds the mutex gets when it asks again: 0 and one level
+   deeper, EAGAIN, EDEADLK, EBUSY; or -1: its type lets it wait for itself. */
+int fs_mutex_acquire_again(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode);
+
 /* ---- the engines: one per word protocol, all of one shape ------------------- */
 
 int fs_robust_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
@@ -170,9 +176,5 @@ int fs_robust_release(struct fs_mutex *m, uint32_t kind);
 int fs_pi_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
                   const struct fs_deadline *deadline);
 int fs_pi_release(struct fs_mutex *m, uint32_t kind);
-
-/* What a thread that holds the mutex gets when it asks again: 0 and one level
-   deeper, EAGAIN, EDEADLK, EBUSY; or -1: its type lets it wait for itself. */
-int fs_mutex_acquire_again(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode);
 
 #endif
