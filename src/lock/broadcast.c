@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Broadcasting over waiter_group.h: who is woken at once, who is moved to the mutex, and by whom.
    Waiting and signalling are condition.c's. */
+#include <stddef.h>
+
 #include "lock/condition.h"
 #include "lock/pi_mutex.h"
 #include "lock/settings.h"
@@ -159,9 +161,11 @@ void fs_broadcast_lead(struct fs_group *group)
    mutex. */
 void fs_broadcast_continue(struct fs_group *group)
 {
-    if (fs_settings.processors < 2 || fs_load_relaxed(&group->crowded) != 0)
+    struct fs_mutex *m =
+        group->move == FS_MOVE_BY_OWNER ? (struct fs_mutex *)(void *)group->mutex : NULL;
+
+    if (fs_settings.processors < 2 || fs_load_relaxed(&group->crowded) != 0 || (m && m->debt.word))
         return;
-    if (!fs_word_lock_rely_on(group->mutex, &group->awake) && group->move == FS_MOVE_BY_OWNER)
-        fs_mutex_owe((struct fs_mutex *)(void *)group->mutex, group->mutex, FS_LOCK_BITS_ORDINARY,
-                     fs_settings.processors);
+    if (!fs_word_lock_rely_on(group->mutex, &group->awake) && m)
+        fs_mutex_owe(m, group->mutex, FS_LOCK_BITS_ORDINARY, fs_settings.processors);
 }

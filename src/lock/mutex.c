@@ -73,6 +73,9 @@ int fs_mutex_release(struct fs_mutex *m, uint32_t kind)
     return 0;
 }
 
+/* So many releases in a row may wake only whom they owe it. */
+#define FS_DEBT_PATIENCE 8
+
 /* Wakes whom the debt names. Returns how many were asleep. */
 static int pay(const struct fs_debt *debt)
 {
@@ -82,14 +85,16 @@ static int pay(const struct fs_debt *debt)
 void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant)
 {
     struct fs_debt debt = m->debt;
+    bool is_turn = debt.word && debt.passed + 1 >= FS_DEBT_PATIENCE;
     fs_word *w = &m->word;
     uint32_t released;
 
+    m->debt.passed = debt.word && !is_turn ? debt.passed + 1 : 0;
     m->debt.word = NULL;
     released = fs_word_lock_release_quietly(w, grant);
     /* From here only the address of w may be used (W4). M4: one that the payment wakes is a
        carrier, unless the word was granted to another. */
-    if (!debt.word || pay(&debt) == 0 || released == FS_LOCK_HUNGRY)
+    if (!debt.word || pay(&debt) == 0 || is_turn || released == FS_LOCK_HUNGRY)
         fs_word_lock_wake_after(w, released, FS_SCOPE_PRIVATE);
 }
 
@@ -104,7 +109,7 @@ bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bits, uint32_t cou
         fs_word_lock_mark_contended(&m->word);
     }
     m->debt.bits |= bits;
-    m->debt.count += count;
+    m->debt.count = (uint16_t)(m->debt.count + count);
     return true;
 }
 

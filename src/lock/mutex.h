@@ -23,8 +23,9 @@
    M3  A mutex is turned over while it is held, by its holder (whom a normal one may know by the id
    of a fork child's parent), and never back. M4  A mutex with a debt is held and its word contended
    or hungry, so that every release comes by and pays. Whoever is woken by the payment acquires the
-   mutex as a woken sleeper of its word (W2): the release need not wake another. A debt is paid
-   before the mutex is turned over. */
+   mutex as a woken sleeper of its word (W2): the release need not wake another, but every
+   FS_DEBT_PATIENCE-th does, so that waiters who hand the mutex to and fro do not keep a locker
+   asleep. A debt is paid before the mutex is turned over. */
 #ifndef FS_LOCK_MUTEX_H
 #define FS_LOCK_MUTEX_H
 
@@ -56,7 +57,8 @@
 struct fs_debt {
     fs_word *word; /* null: nothing */
     uint32_t bits;
-    uint32_t count;
+    uint16_t count;
+    uint16_t passed; /* payments in a row after which no locker of the mutex was woken */
 };
 
 /* An entry of the kernel's robust list. `next` comes second: the list links these

@@ -138,7 +138,7 @@ static bool has_waited_too_long(struct locker *me)
 
     if (me->since.sec < 0) {
         me->since = now;
-        me->urgent = fs_system_thread_priority() != 0;
+        me->urgent = me->scope == FS_SCOPE_PRIVATE && fs_system_thread_priority() != 0;
         return false;
     }
     return (now.sec - me->since.sec) * FS_NSEC_PER_SEC + now.nsec - me->since.nsec >=
@@ -157,7 +157,7 @@ static uint32_t announce_sleeper(struct locker *me)
 
         if (!fs_lock_is_held(old))
             return 0;
-        if (old == FS_LOCK_HUNGRY || me->hungry)
+        if (old == FS_LOCK_HUNGRY || me->hungry || me->urgent)
             new = FS_LOCK_HUNGRY;
         if (old == new)
             return new;
@@ -205,6 +205,8 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
             me.hungry = true;
             continue;
         }
+        if (me.urgent && value != FS_LOCK_HUNGRY)
+            continue; /* so that a release which wakes another on its own account wakes us too */
         /* A carrier has made the word contended again, so it may give up (W2). */
         if (sleep_on(&me, value) == ETIMEDOUT)
             return ETIMEDOUT;
@@ -239,7 +241,7 @@ bool fs_word_lock_rely_on(fs_word *w, fs_word *awake)
     if (fs_load_seq_cst(awake) == 0)
         return false;
     if (!fs_cas_seq_cst(w, &old, FS_LOCK_LOCKED))
-        return true; /* hungry, or a debt is owed: the release wakes anyway */
+        return true; /* hungry: the release wakes anyway */
     if (fs_load_seq_cst(awake) != 0)
         return true;
     /* The last of them is about to sleep, and may have seen the word contended. */

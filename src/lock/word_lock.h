@@ -15,7 +15,8 @@
        0 -> 1, 0 -> 2     acquire; 2 by a thread that has slept
        1 -> 2             before sleeping; by the holder that moves sleepers here
        2 -> 1             by the holder, while a counted carrier is awake
-       2 -> 6             by a woken waiter that has waited too long; private scope only
+       2 -> 6             by a woken waiter that has waited too long, or one of real-time
+                          priority; private scope only
        4 -> 2             acquire, by anyone: a granted word never makes anyone sleep
        1 -> 0, 2 -> 0     release; from 2 with one wake afterwards
        6 -> 4             release; then one wake of a hungry sleeper, else of any
@@ -103,7 +104,8 @@ int fs_word_lock_acquire_slow(fs_word *w, const struct fs_deadline *deadline, en
 bool fs_word_lock_acquire_among(fs_word *w, fs_word *awake);
 
 /* By the holder, one of them: while others are awake, its own release need not wake anybody.
-   Returns whether others are. */
+   Returns whether others are. Requires that the holder owes no wake-up (mutex.h, M4): the word may
+   be made locked, and the release would not come by to pay. */
 bool fs_word_lock_rely_on(fs_word *w, fs_word *awake);
 
 FS_ALWAYS_INLINE int fs_word_lock_acquire(fs_word *w, const struct fs_deadline *deadline,
