@@ -173,7 +173,7 @@ static int settle(struct fs_mutex *m, uint32_t kind, struct fs_robust_bracket br
 
     if (died)
         fs_and_release(&m->word, ~FS_PI_OWNER_DIED); /* P2 */
-    if (robust && !died && fs_load_relaxed(&m->owner) == FS_OWNER_UNRECOVERABLE) {
+    if (robust && fs_load_relaxed(&m->owner) == FS_OWNER_UNRECOVERABLE) {
         m->count = 0;
         give_word(m, fs_kind_scope(kind));
         return ENOTRECOVERABLE;

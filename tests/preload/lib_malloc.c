@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A malloc to be preloaded, with mutexes inside: it calls pthread_mutex_lock
    before any constructor has run, from within the loader's and libc's own work.
-   It hands out memory in a row and takes none back. */
+   It hands out memory in a row and takes none back. With MALLOC_INITIALISES its
+   first call also initialises the mutexes, with attributes. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,8 +27,37 @@ static unsigned long calls;
 static pthread_mutex_t arena_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t count_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
+#ifdef MALLOC_INITIALISES
+static void initialise(pthread_mutex_t *m, int type)
+{
+    pthread_mutexattr_t attr;
+
+    if (pthread_mutexattr_init(&attr) != 0 || pthread_mutexattr_settype(&attr, type) != 0 ||
+        pthread_mutex_init(m, &attr) != 0 || pthread_mutexattr_destroy(&attr) != 0)
+        abort();
+}
+
+/* The first call comes while there is one thread. An allocation that came out of the initialisation
+   itself would begin it anew, without end. */
+static void prepare(void)
+{
+    static bool done;
+
+    if (done)
+        return;
+    initialise(&arena_lock, PTHREAD_MUTEX_ADAPTIVE_NP);
+    initialise(&count_lock, PTHREAD_MUTEX_RECURSIVE);
+    done = true;
+}
+#else
+static void prepare(void)
+{
+}
+#endif
+
 static void count_call(void)
 {
+    prepare();
     pthread_mutex_lock(&count_lock);
     pthread_mutex_lock(&count_lock);
     calls++;

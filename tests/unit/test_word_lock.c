@@ -1,60 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock in one word: each state and move that lock/word_lock.h lists, one by one, and
-   mutual exclusion under load. */
-#include "sleepers.h"
-
-#include "eventually.h"
-#include "lock/settings.h"
-#include "lock/word_lock.h"
-
-#define HUNGER_MS 3 /* longer than a waiter waits before it asks for the lock */
+/* The lock in one word: each state and move that lock/word_lock.h lists, one by one, and mutual
+   exclusion under load. Hungry waiters are in test_word_lock_hunger.c. */
+#include "word_locker.h"
 
 static const uint32_t values[] = {FS_LOCK_FREE, FS_LOCK_LOCKED, FS_LOCK_CONTENDED, FS_LOCK_GRANTED,
                                   FS_LOCK_HUNGRY};
 
 #define VALUES (int)(sizeof values / sizeof *values)
-
-/* A word and a thread that wants it. */
-struct locker {
-    fs_word *word;
-    const struct fs_deadline *deadline;
-    enum fs_scope scope;
-    fs_word may_release;
-    struct sleeper sleeper;
-};
-
-static int acquire_and_release(void *arg)
-{
-    struct locker *me = arg;
-    int err = QUIET(fs_word_lock_acquire(me->word, me->deadline, me->scope));
-
-    if (err != 0)
-        return err;
-    EVENTUALLY(fs_load_acquire(&me->may_release));
-    fs_word_lock_release(me->word);
-    return 0;
-}
-
-static void start_locker(struct locker *me, fs_word *word)
-{
-    me->word = word;
-    sleeper_put_to_sleep(&me->sleeper, acquire_and_release, me);
-}
-
-/* Makes a sleeping locker ask for the lock. */
-static void starve(struct locker *me)
-{
-    sleep_ms(HUNGER_MS);
-    fs_futex_wake(me->word, FS_WAKE_ALL, me->scope);
-    EVENTUALLY(fs_load_acquire(me->word) == FS_LOCK_HUNGRY);
-    sleeper_await_sleep(&me->sleeper);
-}
-
-static int finish_locker(struct locker *me)
-{
-    fs_store_release(&me->may_release, 1);
-    return sleeper_join(&me->sleeper);
-}
 
 static void setup(void)
 {
@@ -268,131 +220,114 @@ START_TEST(a_release_of_a_locked_word_wakes_nobody)
 }
 END_TEST
 
-/* ---- hunger ------------------------------------------------------------------ */
+/* ---- several that were moved here -------------------------------------------- */
 
-START_TEST(a_hungry_waiter_is_handed_the_lock)
+START_TEST(who_has_no_company_awake_cannot_rely_on_it)
 {
-    fs_word w = {FS_LOCK_LOCKED};
-    struct locker hungry = {0};
+    for (int i = 0; i < VALUES; i++) {
+        fs_word w = {values[i]}, awake = {0};
 
-    start_locker(&hungry, &w);
-    starve(&hungry);
-    fs_word_lock_release(&w);
-    EVENTUALLY(fs_load_acquire(&w) == FS_LOCK_CONTENDED);
-    ck_assert_int_eq(finish_locker(&hungry), 0);
-    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_FREE);
-}
-END_TEST
-
-START_TEST(a_grant_wakes_the_hungry_waiter_and_not_an_ordinary_one)
-{
-    fs_word w = {FS_LOCK_LOCKED};
-    struct locker first = {0}, hungry = {0};
-
-    start_locker(&hungry, &w);
-    starve(&hungry);
-    start_locker(&first, &w);
-    fs_word_lock_release(&w);
-    EVENTUALLY(fs_load_acquire(&w) == FS_LOCK_CONTENDED);
-    ck_assert_int_eq(finish_locker(&hungry), 0); /* so it, and not the other, had the lock */
-    ck_assert_int_eq(finish_locker(&first), 0);
-    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_FREE);
-}
-END_TEST
-
-START_TEST(a_grant_without_a_hungry_sleeper_wakes_an_ordinary_one)
-{
-    fs_word w = {FS_LOCK_LOCKED};
-    struct locker ordinary = {.may_release = {1}};
-
-    start_locker(&ordinary, &w);
-    fs_store_relaxed(&w, FS_LOCK_HUNGRY); /* as one leaves it that has timed out */
-    fs_word_lock_release(&w);
-    ck_assert_int_eq(finish_locker(&ordinary), 0);
-    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_FREE);
-}
-END_TEST
-
-/* Leaves a hungry word that only the caller still holds. */
-static void leave_hunger(fs_word *w)
-{
-    struct fs_deadline soon = moment(FS_CLOCK_MONOTONIC, 1000);
-    struct locker hungry = {.deadline = &soon};
-
-    start_locker(&hungry, w);
-    starve(&hungry);
-    ck_assert_int_eq(sleeper_join(&hungry.sleeper), ETIMEDOUT);
-    ck_assert(has_come(&soon));
-    ck_assert_uint_eq(fs_load_acquire(w), FS_LOCK_HUNGRY);
-    fs_word_lock_release(w);
-    ck_assert_uint_eq(fs_load_acquire(w), FS_LOCK_GRANTED);
-}
-
-START_TEST(what_was_left_for_a_waiter_that_timed_out_is_taken_by_a_try)
-{
-    fs_word w = {FS_LOCK_LOCKED};
-
-    leave_hunger(&w);
-    ck_assert(fs_word_lock_try(&w));
-    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_CONTENDED);
-    fs_word_lock_release(&w);
-    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_FREE);
-}
-END_TEST
-
-START_TEST(what_was_left_for_a_waiter_that_timed_out_is_taken_by_a_locker)
-{
-    fs_word w = {FS_LOCK_LOCKED};
-
-    leave_hunger(&w);
-    ck_assert_int_eq(fs_word_lock_acquire(&w, NULL, FS_SCOPE_PRIVATE), 0);
-    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_CONTENDED);
-}
-END_TEST
-
-START_TEST(a_hungry_waiter_takes_a_word_that_a_plain_release_frees)
-{
-    fs_word w = {FS_LOCK_LOCKED};
-    struct locker hungry = {.may_release = {1}};
-
-    start_locker(&hungry, &w);
-    starve(&hungry);
-    fs_word_lock_release_plain(&w, FS_SCOPE_PRIVATE);
-    ck_assert_int_eq(finish_locker(&hungry), 0);
-    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_FREE);
-}
-END_TEST
-
-START_TEST(a_locker_beside_a_hungry_one_keeps_the_word_hungry)
-{
-    fs_word w = {FS_LOCK_LOCKED};
-    struct locker hungry = {.may_release = {1}}, other = {.may_release = {1}};
-
-    start_locker(&hungry, &w);
-    starve(&hungry);
-    start_locker(&other, &w);
-    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_HUNGRY);
-    fs_word_lock_release(&w);
-    ck_assert_int_eq(finish_locker(&hungry), 0);
-    ck_assert_int_eq(finish_locker(&other), 0);
-}
-END_TEST
-
-START_TEST(a_waiter_of_a_shared_word_never_asks_for_it)
-{
-    fs_word w = {FS_LOCK_LOCKED};
-    struct locker locker = {.scope = FS_SCOPE_SHARED, .may_release = {1}};
-
-    start_locker(&locker, &w);
-    for (int i = 0; i < 5; i++) {
-        sleep_ms(HUNGER_MS);
-        ck_assert_int_eq(fs_futex_wake(&w, FS_WAKE_ALL, FS_SCOPE_SHARED), 1);
-        sleeper_await_sleep(&locker.sleeper);
-        EVENTUALLY(fs_load_acquire(&w) == FS_LOCK_CONTENDED);
-        sleep_ms(HUNGER_MS);
+        ck_assert(!fs_word_lock_rely_on(&w, &awake));
+        ck_assert_uint_eq(fs_load_relaxed(&w), values[i]);
+        ck_assert_uint_eq(fs_load_relaxed(&awake), 0);
     }
-    fs_word_lock_release_plain(&w, FS_SCOPE_SHARED);
-    ck_assert_int_eq(sleeper_join(&locker.sleeper), 0);
+}
+END_TEST
+
+/* Hungry stays hungry: its release wakes anyway. The loop index is how many are awake. */
+START_TEST(who_relies_on_others_awake_makes_2_to_1_and_leaves_6)
+{
+    static const uint32_t before[] = {FS_LOCK_LOCKED, FS_LOCK_CONTENDED, FS_LOCK_HUNGRY};
+    static const uint32_t after[] = {FS_LOCK_LOCKED, FS_LOCK_LOCKED, FS_LOCK_HUNGRY};
+
+    for (int i = 0; i < 3; i++) {
+        fs_word w = {before[i]}, awake = {(uint32_t)_i};
+
+        ck_assert(fs_word_lock_rely_on(&w, &awake));
+        ck_assert_uint_eq(fs_load_relaxed(&w), after[i]);
+        ck_assert_uint_eq(fs_load_relaxed(&awake), (uint32_t)_i);
+    }
+}
+END_TEST
+
+/* Those who arrive count themselves for as long as they look. The loop index is how many others
+   do at the same time. */
+START_TEST(one_of_several_takes_a_free_word_as_contended_and_leaves_the_count)
+{
+    static const uint32_t from[] = {FS_LOCK_FREE, FS_LOCK_GRANTED};
+
+    for (int spins = 0; spins < 2; spins++)
+        for (int i = 0; i < 2; i++) {
+            fs_word w = {from[i]}, awake = {(uint32_t)_i};
+
+            fs_settings.spin = spins ? FS_SPIN_DEFAULT : 0;
+            ck_assert(!fs_word_lock_acquire_among(&w, &awake));
+            ck_assert_uint_eq(fs_load_relaxed(&w), FS_LOCK_CONTENDED);
+            ck_assert_uint_eq(fs_load_relaxed(&awake), (uint32_t)_i);
+        }
+}
+END_TEST
+
+struct member {
+    fs_word *word;
+    fs_word *awake;
+    long *total; /* guarded by the word; null: holds it but for a moment */
+    struct sleeper sleeper;
+};
+
+static int acquire_as_member(void *arg)
+{
+    struct member *me = arg;
+    bool slept = fs_word_lock_acquire_among(me->word, me->awake);
+
+    ck_assert_uint_eq(fs_load_acquire(me->word) & ~FS_LOCK_GRANTED, FS_LOCK_CONTENDED);
+    if (me->total) {
+        (*me->total)++;
+        fs_word_lock_rely_on(me->word, me->awake);
+    }
+    fs_word_lock_release(me->word);
+    return slept;
+}
+
+/* The loop index: spinning first or not. */
+START_TEST(one_of_several_that_has_to_sleep_leaves_the_count_and_says_so)
+{
+    fs_word w = {FS_LOCK_LOCKED}, awake = {7};
+    struct member member = {.word = &w, .awake = &awake};
+
+    fs_settings.spin = _i ? FS_SPIN_DEFAULT : 0;
+    sleeper_put_to_sleep(&member.sleeper, acquire_as_member, &member);
+    ck_assert_uint_eq(fs_load_acquire(&awake), 7);
+    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_CONTENDED);
+    fs_word_lock_release(&w);
+    ck_assert_int_eq(sleeper_join(&member.sleeper), true);
+    ck_assert_uint_eq(fs_load_acquire(&awake), 7);
+    ck_assert_uint_eq(fs_load_acquire(&w), FS_LOCK_FREE);
+}
+END_TEST
+
+#define MEMBERS 8
+
+/* Each relies on those awake, so a wake-up too few shows as a member that sleeps for ever. */
+START_TEST(several_come_through_although_each_relies_on_the_others)
+{
+    fs_settings.spin = _i ? FS_SPIN_DEFAULT : 0;
+    for (int round = 0; round < 200; round++) {
+        fs_word w = {FS_LOCK_LOCKED}, awake = {0};
+        struct member members[MEMBERS];
+        long total = 0;
+
+        for (int i = 0; i < MEMBERS; i++) {
+            members[i] = (struct member){.word = &w, .awake = &awake, .total = &total};
+            sleeper_start(&members[i].sleeper, acquire_as_member, &members[i]);
+        }
+        fs_word_lock_release(&w);
+        for (int i = 0; i < MEMBERS; i++)
+            sleeper_join(&members[i].sleeper);
+        ck_assert_int_eq(total, MEMBERS);
+        ck_assert_uint_eq(fs_load_relaxed(&awake), 0);
+        ck_assert(!fs_lock_is_held(fs_load_relaxed(&w)));
+    }
 }
 END_TEST
 
@@ -466,14 +401,12 @@ int main(void)
         tests, a_locker_marks_a_locked_word_before_it_sleeps_and_takes_it_as_contended, 0, 2);
     tcase_add_test(tests, a_release_of_a_contended_word_wakes_one_sleeper);
     tcase_add_test(tests, a_release_of_a_locked_word_wakes_nobody);
-    tcase_add_test(tests, a_hungry_waiter_is_handed_the_lock);
-    tcase_add_test(tests, a_grant_wakes_the_hungry_waiter_and_not_an_ordinary_one);
-    tcase_add_test(tests, a_grant_without_a_hungry_sleeper_wakes_an_ordinary_one);
-    tcase_add_test(tests, what_was_left_for_a_waiter_that_timed_out_is_taken_by_a_try);
-    tcase_add_test(tests, what_was_left_for_a_waiter_that_timed_out_is_taken_by_a_locker);
-    tcase_add_test(tests, a_hungry_waiter_takes_a_word_that_a_plain_release_frees);
-    tcase_add_test(tests, a_locker_beside_a_hungry_one_keeps_the_word_hungry);
-    tcase_add_test(tests, a_waiter_of_a_shared_word_never_asks_for_it);
+    tcase_add_test(tests, who_has_no_company_awake_cannot_rely_on_it);
+    tcase_add_loop_test(tests, who_relies_on_others_awake_makes_2_to_1_and_leaves_6, 1, 4);
+    tcase_add_loop_test(tests, one_of_several_takes_a_free_word_as_contended_and_leaves_the_count,
+                        0, 3);
+    tcase_add_loop_test(tests, one_of_several_that_has_to_sleep_leaves_the_count_and_says_so, 0, 2);
+    tcase_add_loop_test(tests, several_come_through_although_each_relies_on_the_others, 0, 2);
     tcase_add_loop_test(tests, only_one_thread_holds_the_word_at_a_time, 0, 4);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
