@@ -64,13 +64,23 @@ FS_ALWAYS_INLINE bool lock_shared(struct fs_mutex *m)
     return true;
 }
 
+static FS_COLD int lock_settled(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind;
+
+    if (!settle_kind(m, &kind))
+        return FS_HAND_OVER(mutex_lock, mutex);
+    return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
+}
+
 static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex, uint32_t kind)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
 
-    if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
-        return FS_HAND_OVER(mutex_lock, mutex);
-    if ((kind & (FS_KIND_ROBUST | FS_KIND_PI)) == FS_KIND_ROBUST && kind != FS_KIND_DESTROYED)
+    if (FS_UNLIKELY(!is_plainly_ours(kind)))
+        return lock_settled(mutex);
+    if ((kind & (FS_KIND_ROBUST | FS_KIND_PI)) == FS_KIND_ROBUST)
         return fs_robust_acquire(m, kind, FS_WAIT_FOREVER, NULL);
     return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
 }
@@ -164,12 +174,24 @@ int fs_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
 }
 FS_EXPORT_VERSIONS(pthread_mutex_clocklock)
 
+static FS_COLD int unlock_settled(pthread_mutex_t *mutex)
+{
+    struct fs_mutex *m = fs_view_mutex(mutex);
+    uint32_t kind;
+
+    if (!settle_kind(m, &kind))
+        return FS_HAND_OVER(mutex_unlock, mutex);
+    return fs_mutex_release(m, kind);
+}
+
 static FS_NOINLINE int unlock_slow(pthread_mutex_t *mutex, uint32_t kind)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
 
-    if (!is_plainly_ours(kind) && !settle_kind(m, &kind))
-        return FS_HAND_OVER(mutex_unlock, mutex);
+    if (FS_UNLIKELY(!is_plainly_ours(kind)))
+        return unlock_settled(mutex);
+    if ((kind & (FS_KIND_ROBUST | FS_KIND_PI)) == FS_KIND_ROBUST)
+        return fs_robust_release(m, kind);
     return fs_mutex_release(m, kind);
 }
 
