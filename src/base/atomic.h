@@ -64,11 +64,6 @@ FS_ALWAYS_INLINE void fs_store_release(fs_word *w, uint32_t new)
     atomic_store_explicit(&w->value, new, memory_order_release);
 }
 
-FS_ALWAYS_INLINE void fs_store_seq_cst(fs_word *w, uint32_t new)
-{
-    atomic_store_explicit(&w->value, new, memory_order_seq_cst);
-}
-
 FS_ALWAYS_INLINE uint8_t fs_load_byte_relaxed(const fs_byte *b)
 {
     return atomic_load_explicit(&b->value, memory_order_relaxed);

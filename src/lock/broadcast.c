@@ -4,7 +4,6 @@
 #include <stddef.h>
 
 #include "lock/condition.h"
-#include "lock/pi_mutex.h"
 #include "lock/settings.h"
 
 /* A group whose members have all been signalled, held until they are on their way. */

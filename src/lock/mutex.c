@@ -44,8 +44,7 @@ int fs_mutex_acquire(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode mode,
     err = acquire_word(m, kind, mode, deadline);
     if (err != 0)
         return err;
-    fs_store_relaxed(&m->owner, fs_thread_id());
-    m->count = 1;
+    fs_mutex_note_holder(m);
     if (kind & FS_KIND_SHARED)
         m->nusers++;
     return 0;

@@ -118,7 +118,7 @@ FS_ALWAYS_INLINE bool fs_mutex_is_mine(const struct fs_mutex *m)
     return fs_load_relaxed(&m->owner) == fs_thread_id(); /* M1: nobody else writes my id */
 }
 
-/* By the new holder of a mutex with a private word. */
+/* By the new holder. */
 FS_ALWAYS_INLINE void fs_mutex_note_holder(struct fs_mutex *m)
 {
     fs_store_relaxed(&m->owner, fs_thread_id());

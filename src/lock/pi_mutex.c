@@ -159,8 +159,7 @@ static int give_word(struct fs_mutex *m, enum fs_scope scope)
 
 static int note_holder(struct fs_mutex *m)
 {
-    fs_store_relaxed(&m->owner, fs_thread_id());
-    m->count = 1;
+    fs_mutex_note_holder(m);
     m->nusers++;
     return 0;
 }
