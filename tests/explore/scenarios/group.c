@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory behind the waiters: groups that are full, shared buckets, groups that become another
+   condition variable's while late wakes are under way, the first wait of a process, and what a fork
+   child finds. */
+#include "explore.h"
+#include "scenarios/calls.h"
+#include "scenarios/watch_group.h"
+
+#define BIT(thread) ((uint8_t)(1u << (thread)))
+#define WATCH .check = watch_group_check, .observe = watch_group_observe, .finish = finish
+#define CHUNK_GROUPS 32u /* waiter_group.c's */
+
+static struct fs_mutex mutex;
+static struct fs_mutex second;
+
+/* Two in one bucket: the hash leaves the lowest bits out. */
+static struct {
+    struct fs_condition first;
+    struct fs_condition second;
+} FS_ALIGNED(8) cond;
+
+static struct fs_condition far_away[64]; /* in other buckets */
+
+static uint8_t got; /* whose waits have returned 0 */
+
+/* Waiters that have left their queue and still have their slots. */
+static struct fs_wait leaving[CHUNK_GROUPS];
+static uint8_t leaving_count;
+
+/* ---- setting up ---------------------------------------------------------------------- */
+
+static void leave_late(struct fs_condition *c, fs_word *word)
+{
+    struct fs_wait *wait = &leaving[leaving_count++];
+
+    explore_require(fs_condition_join(c, word, FS_MOVE_BY_OWNER, FS_TABLE_PLAIN, NULL, wait),
+                    "no memory for a waiter");
+    fs_condition_retract(wait);
+}
+
+static void finish(void)
+{
+    while (leaving_count > 0)
+        fs_condition_finish(&leaving[--leaving_count], false);
+    watch_group_finish();
+}
+
+static void set_up(void)
+{
+    call_set_up(0, 2);
+    call_init_mutex(&mutex, FS_KIND_NORMAL, "mutex");
+    call_init_mutex(&second, FS_KIND_NORMAL, "second");
+    explore_name(&cond.first, sizeof cond.first, "cond");
+    explore_name(&cond.second, sizeof cond.second, "cond 2");
+}
+
+static void watch(void)
+{
+    watch_condition(&cond.first);
+    watch_condition_mutex(&mutex);
+    watch_condition_mutex(&second);
+}
+
+static void nearly_full(void)
+{
+    set_up();
+    for (unsigned i = 0; i < FS_GROUP_SLOTS - 1; i++)
+        leave_late(&cond.first, &mutex.word);
+    watch();
+}
+
+static void nearly_full_and_two(void)
+{
+    set_up();
+    for (unsigned i = 0; i < FS_GROUP_SLOTS - 1; i++)
+        leave_late(&cond.first, &mutex.word);
+    call_join_for(0, &cond.first, &mutex);
+    call_join_for(1, &cond.first, &mutex);
+    watch();
+}
+
+static void one_of_each(void)
+{
+    set_up();
+    call_join_for(0, &cond.first, &mutex);
+    call_join_for(1, &cond.second, &second);
+    watch();
+}
+
+static void one(void)
+{
+    set_up();
+    call_join_for(0, &cond.first, &mutex);
+    watch();
+}
+
+static void two_on_one_processor(void)
+{
+    set_up();
+    fs_settings.processors = 1;
+    call_join_for(0, &cond.first, &mutex);
+    call_join_for(1, &cond.first, &mutex);
+    watch();
+}
+
+/* Every group of the only chunk is in use, all in one bucket, which the scenario stays away from. */
+static void chunk_is_full(void)
+{
+    set_up();
+    for (unsigned i = 0; i < CHUNK_GROUPS; i++)
+        leave_late(&cond.first, &far_away[i].queued);
+    watch_condition(&far_away[0]);
+    watch_condition(&far_away[32]);
+}
+
+/* A waiter in the first chunk, and another chunk. */
+static void in_old_chunk(void)
+{
+    set_up();
+    call_join_for(0, &far_away[0], &mutex);
+    for (unsigned i = 0; i < CHUNK_GROUPS; i++)
+        leave_late(&cond.first, &far_away[i].queued);
+    watch_condition(&far_away[0]);
+}
+
+/* ---- waiters ------------------------------------------------------------------------- */
+
+static void wait_with(struct fs_condition *c, struct fs_mutex *m)
+{
+    call_lock(m);
+    explore_require(call_wait(c, m) == 0, "a wait failed");
+    got |= BIT(explore_self());
+    call_unlock(m);
+}
+
+static void waits(void)
+{
+    wait_with(&cond.first, &mutex);
+}
+
+static void waits_for_second(void)
+{
+    wait_with(&cond.second, &second);
+}
+
+static void waits_far_away(void)
+{
+    wait_with(&far_away[0], &mutex);
+}
+
+static void waits_elsewhere(void)
+{
+    wait_with(&far_away[32], &second);
+}
+
+static void wait_on_with(struct fs_mutex *m)
+{
+    explore_require(call_wait_on(NULL) == 0, "a wait failed");
+    got |= BIT(explore_self());
+    call_unlock(m);
+}
+
+static void waits_on(void)
+{
+    wait_on_with(&mutex);
+}
+
+static void waits_on_for_second(void)
+{
+    wait_on_with(&second);
+}
+
+static void waits_to_be_cancelled(void)
+{
+    call_lock(&mutex);
+    explore_require(call_wait(&far_away[0], &mutex) == CALL_CANCELLED,
+                    "a wait ended, and only a cancellation could");
+    call_unlock(&mutex);
+}
+
+static void waits_on_to_be_cancelled(void)
+{
+    explore_require(call_wait_on(NULL) == CALL_CANCELLED,
+                    "a wait ended, and only a cancellation could");
+    call_unlock(&mutex);
+}
+
+static void cancels(void)
+{
+    call_cancel(0);
+}
+
+/* ---- those who wake them --------------------------------------------------------------- */
+
+static void require_got(uint8_t expected)
+{
+    explore_wait_until_quiet();
+    explore_require(got == expected, "%#x went on, and not %#x", got, expected);
+}
+
+static void signals_in_turn(void)
+{
+    call_signal(&cond.second);
+    require_got(BIT(1));
+    call_signal(&cond.first);
+}
+
+static void signals_each(void)
+{
+    call_signal(&cond.first);
+    require_got(BIT(0));
+    call_signal(&cond.second);
+}
+
+static void broadcasts_each(void)
+{
+    call_broadcast(&cond.first);
+    require_got(BIT(0));
+    call_broadcast(&cond.second);
+}
+
+static void broadcasts_both(void)
+{
+    call_broadcast(&cond.first);
+    require_got(BIT(0) | BIT(1));
+    call_broadcast(&cond.second);
+}
+
+/* Waiters of both groups, one of which has come first. */
+static void signals_both(void)
+{
+    explore_wait_until_quiet();
+    call_lock(&mutex);
+    call_signal(&cond.first);
+    call_signal(&cond.first);
+    call_unlock(&mutex);
+}
+
+static void broadcasts_to_both(void)
+{
+    call_lock(&mutex);
+    call_broadcast(&cond.first);
+    call_unlock(&mutex);
+}
+
+static void signals_far_away(void)
+{
+    explore_wait_until_quiet();
+    call_signal(&far_away[0]);
+    call_signal(&far_away[32]);
+}
+
+static void broadcasts(void)
+{
+    call_broadcast(&cond.first);
+}
+
+static void broadcasts_second_holding(void)
+{
+    explore_wait_until_asleep(1);
+    call_lock(&second);
+    call_broadcast(&cond.second);
+    call_unlock(&second);
+}
+
+/* ---- the first wait of a process ------------------------------------------------------------ */
+
+static void finish_unwatched(void)
+{
+    watch_condition(&far_away[0]);
+    watch_condition(&far_away[32]);
+    watch_group_finish();
+}
+
+/* ---- fork: a child finds no waiter, no lock held but its own ---------------------------------- */
+
+/* The mutex is not watched: its owner is known by the id of the parent. */
+static void one_in_the_parent(void)
+{
+    set_up();
+    call_join_for(0, &cond.first, &second);
+    watch_condition(&cond.first);
+}
+
+static void one_of_the_forker(void)
+{
+    set_up();
+    call_join_for(0, &cond.first, &mutex);
+    watch_condition(&cond.first);
+}
+
+static void nobody_in_the_parent(void)
+{
+    set_up();
+    watch_condition(&cond.first);
+}
+
+static void waits_in_the_parent(void)
+{
+    wait_with(&cond.first, &second);
+}
+
+static void waits_on_in_the_parent(void)
+{
+    wait_on_with(&second);
+}
+
+static void broadcasts_in_the_parent(void)
+{
+    call_lock(&second);
+    call_broadcast(&cond.first);
+    call_unlock(&second);
+}
+
+static void become_child(void)
+{
+    explore_become_fork_child();
+    call_forget_others();
+}
+
+/* Holding the mutex: everything that was there can be used, and nobody else comes. */
+static void use_all(void)
+{
+    struct fs_deadline deadline = explore_deadline();
+
+    call_signal(&cond.first);
+    call_broadcast(&cond.first);
+    explore_require(call_wait_until(&cond.first, &mutex, &deadline) == ETIMEDOUT,
+                    "a wait in the child was ended");
+    explore_require(call_wait_until(&cond.second, &mutex, &deadline) == ETIMEDOUT,
+                    "a wait in the child was ended");
+    call_unlock(&mutex);
+}
+
+static void forks_holding(void)
+{
+    call_lock(&mutex);
+    become_child();
+    use_all();
+}
+
+static void forks_owing(void)
+{
+    call_lock(&mutex);
+    call_signal(&cond.first);
+    become_child();
+    use_all();
+}
+
+static void forks_having_broadcast(void)
+{
+    call_lock(&mutex);
+    call_broadcast(&cond.first);
+    become_child();
+    call_unlock(&mutex);
+    call_lock(&mutex);
+    use_all();
+}
+
+/* clang-format off */
+const struct explore_scenario group_scenarios[] = {
+    {.name = "group/full", .about = "one slot for two waiters",
+     .bound = 2, .full_bound = 4,
+     .start = nearly_full, .thread = {waits, waits, signals_both}, WATCH},
+    {.name = "group/full-broadcast", .about = "one condition variable, two groups",
+     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = nearly_full_and_two,
+     .thread = {waits_on, waits_on, broadcasts_to_both}, WATCH},
+    {.name = "group/one-bucket", .about = "two condition variables in a bucket, signals",
+     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = one_of_each,
+     .thread = {waits_on, waits_on_for_second, signals_in_turn}, WATCH},
+    {.name = "group/one-bucket-broadcast", .about = "as above, broadcasts",
+     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = one_of_each,
+     .thread = {waits_on, waits_on_for_second, broadcasts_each}, WATCH},
+    {.name = "group/late-wake", .about = "a signal's wake finds the group another's",
+     .world = {.spurious = 1}, .bound = 3, .full_bound = 5, .start = one,
+     .thread = {waits_on, waits_for_second, signals_each}, WATCH},
+    {.name = "group/late-wake-of-all", .about = "the same with a broadcast's",
+     .world = {.spurious = 1}, .bound = 3, .full_bound = 5, .start = one,
+     .thread = {waits_on, waits_for_second, broadcasts_each}, WATCH},
+    {.name = "group/late-lead", .about = "the same while members are led",
+     .bound = 2, .full_bound = 3, .start = two_on_one_processor,
+     .thread = {waits_on, waits_on, waits_for_second, broadcasts_both}, WATCH},
+    {.name = "group/crossing-broadcasts", .about = "a broadcaster is late, and another comes",
+     .world = {.spurious = 1}, .bound = 2, .full_bound = 4, .start = one,
+     .thread = {waits_on, waits_for_second, broadcasts, broadcasts_second_holding}, WATCH},
+    {.name = "group/first-waits", .about = "two threads map the tables",
+     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = set_up,
+     .thread = {waits_far_away, waits_elsewhere, signals_far_away}, .finish = finish_unwatched},
+    {.name = "group/next-chunk", .about = "two threads need the next chunk",
+     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = chunk_is_full,
+     .thread = {waits_far_away, waits_elsewhere, signals_far_away}, WATCH},
+    {.name = "group/cancel-in-next-chunk", .about = "a cancellation looks into a new chunk",
+     .bound = EXPLORE_EXHAUSTIVE,
+     .start = chunk_is_full, .thread = {waits_to_be_cancelled, cancels}, WATCH},
+    {.name = "group/cancel-in-old-chunk", .about = "a cancellation looks into all chunks",
+     .bound = EXPLORE_EXHAUSTIVE,
+     .start = in_old_chunk, .thread = {waits_on_to_be_cancelled, cancels}, WATCH},
+
+    {.name = "group/fork-during-wait", .about = "a fork while another joins or waits",
+     .needs_timeout = true, .bound = EXPLORE_EXHAUSTIVE,
+     .start = nobody_in_the_parent, .thread = {waits_in_the_parent, forks_holding}, WATCH},
+    {.name = "group/fork-during-first-wait", .about = "a fork while another maps the tables",
+     .needs_timeout = true, .bound = EXPLORE_EXHAUSTIVE,
+     .start = set_up, .thread = {waits_in_the_parent, forks_holding}, .finish = finish_unwatched},
+    {.name = "group/fork-during-broadcast", .about = "a fork while another broadcasts",
+     .needs_timeout = true, .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE,
+     .start = one_in_the_parent,
+     .thread = {waits_on_in_the_parent, broadcasts_in_the_parent, forks_holding}, WATCH},
+    {.name = "group/fork-owing", .about = "the forking thread owes a signal",
+     .needs_timeout = true, .bound = EXPLORE_EXHAUSTIVE,
+     .start = one_of_the_forker, .thread = {waits_on, forks_owing}, WATCH},
+    {.name = "group/fork-having-broadcast", .about = "waiters have been moved to its mutex",
+     .needs_timeout = true, .bound = EXPLORE_EXHAUSTIVE,
+     .start = one_of_the_forker, .thread = {waits_on, forks_having_broadcast}, WATCH},
+    {0},
+};
+/* clang-format on */

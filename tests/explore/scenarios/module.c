@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of all scenarios, and the module's own boundaries. */
+#include "engine/module.h"
+
+static const struct explore_scenario *const scenarios[] = {
+    litmus_scenarios,
+    litmus_messages_scenarios,
+    word_scenarios,
+    hunger_scenarios,
+    members_scenarios,
+    mutex_scenarios,
+    debt_scenarios,
+    turn_over_scenarios,
+    robust_scenarios,
+    pi_scenarios,
+    condition_scenarios,
+    broadcast_scenarios,
+    cancel_scenarios,
+    condition_pi_scenarios,
+    group_scenarios,
+    rwlock_scenarios,
+    glibc_condition_scenarios,
+    reserved_mutex_scenarios,
+    reserved_flaws_scenarios,
+    reader_slots_scenarios,
+    slot_flaws_scenarios,
+    breaks_scenarios,
+    breaks_condition_scenarios,
+    breaks_moves_scenarios,
+    breaks_robust_scenarios,
+    NULL,
+};
+
+extern char __start_sim_thread_locals[]; /* NOLINT: the linker's names */
+extern char __stop_sim_thread_locals[];  /* NOLINT */
+
+const struct explore_module explore_module = {
+    .scenarios = scenarios,
+    .locals = __start_sim_thread_locals,
+    .locals_end = __stop_sim_thread_locals,
+};
