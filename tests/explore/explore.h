@@ -151,10 +151,10 @@ void explore_kill_memory(void *memory, size_t size);
 void explore_reuse_memory(void *memory, size_t size, uint8_t fill);
 
 void explore_set_priority(unsigned thread, unsigned priority); /* 0: ordinary; 1 to 100 */
+void explore_set_mortal(unsigned thread); /* may die from now on, if world.deaths */
 
 /* ---- in start ------------------------------------------------------------------- */
 
-void explore_set_mortal(unsigned thread);      /* may die, if world.deaths */
 void explore_forbid_timeouts(unsigned thread); /* its deadline never comes */
 
 /* A deadline that may come at any moment of a sleep. It lies later than any jump of the clock. */

@@ -327,10 +327,11 @@ void futex_bury(unsigned index)
         uintptr_t entry = (uintptr_t)head->first;
 
         for (unsigned n = 0; (entry & ~FS_ROBUST_PI_MARK) != (uintptr_t)&head->first; n++) {
-            uintptr_t next = *(uintptr_t *)(entry & ~FS_ROBUST_PI_MARK);
+            uintptr_t next;
 
-            if (n > 8)
+            if (n > 8 || entry < 4096)
                 explore_fail("R1: the robust list of thread %u is no list", index);
+            next = *(uintptr_t *)(entry & ~FS_ROBUST_PI_MARK);
             if (entry != pending)
                 bury_entry(index, head, entry, false);
             entry = next;

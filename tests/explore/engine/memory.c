@@ -326,19 +326,24 @@ static bool is_on_a_stack(const void *at)
     return (uintptr_t)at - STACKS_BASE < (uintptr_t)STACK_SIZE * EXPLORE_THREADS;
 }
 
-static void may_die_here(void)
+/* A plain access is a point where a mortal thread may die; and so is the first one to an object
+   behind an atomic access, which may have been the one that let others free the object. */
+static void stop_at_plain(const void *at, bool writes)
 {
     struct thread *me = world_self();
 
-    if (me && me->mortal && world.left.deaths != 0)
-        world_point(false);
+    if (!me || !((writes && me->mortal && world.left.deaths != 0) ||
+                 (me->after_atomic && trace_is_named(at))))
+        return;
+    world_point(false);
+    me->after_atomic = false;
 }
 
 static void on_write(void *at, size_t size)
 {
     if (is_on_a_stack(at))
         return;
-    may_die_here();
+    stop_at_plain(at, true);
     memory_check(at, size, "write");
     if (session.mode == MODE_WEAK && world_self())
         weak_plain(at, size, true);
@@ -347,9 +352,11 @@ static void on_write(void *at, size_t size)
 
 static void on_read(void *at, size_t size)
 {
-    if (FS_UNLIKELY(world.dead_count != 0) && !is_on_a_stack(at))
-        memory_check(at, size, "read");
-    if (session.mode == MODE_WEAK && world_self() && !is_on_a_stack(at))
+    if (is_on_a_stack(at))
+        return;
+    stop_at_plain(at, false);
+    memory_check(at, size, "read");
+    if (session.mode == MODE_WEAK && world_self())
         weak_plain(at, size, false);
 }
 

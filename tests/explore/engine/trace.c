@@ -123,13 +123,22 @@ static bool name_in_tables(uintptr_t at, char *buffer, size_t size)
     return true;
 }
 
-bool trace_has_name(const void *at)
+bool trace_is_named(const void *at)
 {
     uintptr_t address = (uintptr_t)at;
 
     for (unsigned i = 0; i < name_count; i++)
         if (address >= names[i].from && address < names[i].to)
             return true;
+    return false;
+}
+
+bool trace_has_name(const void *at)
+{
+    uintptr_t address = (uintptr_t)at;
+
+    if (trace_is_named(at))
+        return true;
     for (unsigned i = 0; i < WIPED_MAX; i++)
         if (address >= world.wiped[i].from && address < world.wiped[i].to)
             return true;

@@ -176,6 +176,7 @@ void world_point(bool yields)
     me->yields = yields;
     leave();
     me->yields = false;
+    me->after_atomic = true;
 }
 
 int world_sleep(void)

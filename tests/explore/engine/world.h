@@ -72,6 +72,8 @@ struct thread {
     uint8_t state;
     bool yields; /* the point is one where the processor is given up */
     bool idle;   /* has given it up since its last change of the world */
+    bool
+        after_atomic; /* no plain access to what the scenario has named since its last atomic one */
     bool mortal;
     bool dead;
     bool late; /* its deadline has come */
@@ -235,6 +237,7 @@ void trace_state(void);
 void trace_forget_names(void);
 /* Whether the memory was named by the scenario, or is the locks' own. */
 bool trace_has_name(const void *at);
+bool trace_is_named(const void *at);
 const char *trace_name(const void *at, char *buffer, size_t size);
 
 #endif

@@ -21,15 +21,15 @@ static inline void start_mended(void)
 #define BREAK(called, text, failure, interference, ...)                                            \
     {                                                                                              \
         .name = "breaks/" called, .about = text, .world = interference,                            \
-        .bound = EXPLORE_EXHAUSTIVE, .must_fail = true, .finds = failure, .start = start,          \
-        .thread = {__VA_ARGS__},                                                                   \
+        .bound = EXPLORE_EXHAUSTIVE, .modes = MODE_TSO, .must_fail = true, .finds = failure,       \
+        .start = start, .thread = {__VA_ARGS__},                                                   \
     }
 
 #define MENDED(called, interference, ...)                                                          \
     {                                                                                              \
         .name = "breaks/" called "-mended", .about = "the same without the mistake",               \
-        .world = interference, .bound = EXPLORE_EXHAUSTIVE, .start = start_mended,                 \
-        .thread = {__VA_ARGS__},                                                                   \
+        .world = interference, .bound = EXPLORE_EXHAUSTIVE, .modes = MODE_TSO,                     \
+        .start = start_mended, .thread = {__VA_ARGS__},                                            \
     }
 
 /* With the mistake, and without. */

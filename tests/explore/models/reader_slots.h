@@ -13,7 +13,8 @@
    else by a compare-and-swap of its slot; if somebody else has emptied that, it is counted.
 
    R1  Holders = count + slots that name the lock, but for a conversion under way.
-   R2  A slot is stored to only in a sequence that saw SLOTS; all else is compare-and-swap.
+   R2  A slot is stored to only in a sequence that saw SLOTS, and what was done to the slot before
+       that (so the look at the state acquires); all else is compare-and-swap.
    R3  WRITER is set only when the state is 0.
    R4  Nobody sleeps while it has `conversion`.
    R5  After a slot is emptied, or the state was changed by a release, only the lock's address is
@@ -39,6 +40,7 @@ enum slot_flaw {
     SLOT_FLAW_NONE = 0,
     SLOT_FLAW_NO_BARRIER,        /* slots are read right after the welcome is withdrawn */
     SLOT_FLAW_PLAIN_BARRIER,     /* stores are drained, sequences go on */
+    SLOT_FLAW_RELAXED_LOOK,      /* a sequence sees the state, and a slot as it was before that */
     SLOT_FLAW_PLAIN_ENTRY,       /* a reader's entry is loads and a store, no sequence */
     SLOT_FLAW_PLAIN_EXIT,        /* likewise its exit */
     SLOT_FLAW_CONVERT_AS_WRITER, /* one mutex for conversion and writers */

@@ -84,6 +84,15 @@ static void convert(struct slot_lock *l)
 
 /* ---- readers ------------------------------------------------------------------------------ */
 
+/* The look at the state that begins a sequence; the next step in it notices an abort. Acquire: who
+   sees SLOTS sees the slots as the last conversion has left them (it ends with a release, and
+   what welcomes readers again is a read-modify-write behind that). */
+static uint32_t look_at_state(struct slot_lock *l)
+{
+    return has_flaw(SLOT_FLAW_RELAXED_LOOK) ? fs_load_relaxed(&l->state)
+                                            : fs_load_acquire(&l->state);
+}
+
 static bool enter_slot_plainly(struct slot_lock *l)
 {
     if ((fs_load_relaxed(&l->state) & SLOT_SLOTS) == 0 || fs_load_relaxed(own_slot()) != 0)
@@ -94,14 +103,12 @@ static bool enter_slot_plainly(struct slot_lock *l)
 
 static bool enter_slot(struct slot_lock *l)
 {
-    uint32_t state, taken;
+    uint32_t taken;
 
     if (has_flaw(SLOT_FLAW_PLAIN_ENTRY))
         return enter_slot_plainly(l);
     explore_rseq_begin();
-    if (!explore_rseq_load(&l->state, &state))
-        return false;
-    if (state & SLOT_SLOTS) {
+    if (look_at_state(l) & SLOT_SLOTS) {
         if (!explore_rseq_load(own_slot(), &taken))
             return false;
         if (taken == 0)
@@ -145,12 +152,10 @@ void slot_grant(struct slot_lock *l)
 
 static bool leave_slot_by_sequence(struct slot_lock *l)
 {
-    uint32_t state, taken;
+    uint32_t taken;
 
     explore_rseq_begin();
-    if (!explore_rseq_load(&l->state, &state))
-        return false;
-    if (state & SLOT_SLOTS) {
+    if (look_at_state(l) & SLOT_SLOTS) {
         if (!explore_rseq_load(own_slot(), &taken))
             return false;
         if (taken != 0)

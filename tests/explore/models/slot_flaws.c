@@ -17,6 +17,12 @@ static void start_with_plain_barrier(void)
     slot_start_with_one();
 }
 
+static void start_with_relaxed_look(void)
+{
+    slot_flaw = SLOT_FLAW_RELAXED_LOOK;
+    slot_start_with_one();
+}
+
 static void start_with_plain_entry(void)
 {
     slot_flaw = SLOT_FLAW_PLAIN_ENTRY;
@@ -70,6 +76,23 @@ const struct explore_scenario slot_flaws_scenarios[] = {
      .finds = "exclusion",
      .start = start_with_plain_barrier,
      .thread = {slot_read_once, slot_try_write_once}},
+    {.name = "slots/flaw-relaxed-look",
+     .about = "on a weakly ordered machine: the owner empties a slot that was counted long ago",
+     .bound = 2,
+     .modes = MODE_WEAK,
+     .must_fail = true,
+     .finds = "deadlock",
+     .start = start_with_relaxed_look,
+     .thread = {slot_read_and_grant, slot_write_twice}},
+    {.name = "slots/flaw-relaxed-look-breaks-r2",
+     .about = "likewise, seen by the invariant",
+     .bound = 2,
+     .modes = MODE_WEAK,
+     .must_fail = true,
+     .finds = "R2",
+     .start = start_with_relaxed_look,
+     .thread = {slot_read_and_grant, slot_write_once},
+     .observe = slot_observe},
     {.name = "slots/flaw-plain-entry",
      .about = "a slot is taken by a plain store after a look, not in a sequence",
      .bound = 2,

@@ -142,6 +142,12 @@ static void lock_and_owe_then_lock(void)
     lock_once();
 }
 
+static void lock_then_owe(void)
+{
+    lock_once();
+    lock_and_owe();
+}
+
 static void wait_and_lock(void)
 {
     wait_in(&hall[0], 1);
@@ -335,7 +341,8 @@ static void lock_and_free(void)
     leave();
 }
 
-/* Control: that a payment does stand for the mutex's own wake. */
+/* Controls: that a payment does stand for the mutex's own wake, and that one comes after a grant.
+ */
 static void observe_saved_wake(const struct explore_event *event)
 {
     watch_word_observe(event);
@@ -343,6 +350,15 @@ static void observe_saved_wake(const struct explore_event *event)
                         explore_sleepers(&mutex.word) == 0 ||
                         watch_word_holder(&mutex.word) != EXPLORE_NOBODY,
                     "reached: a payment leaves a locker asleep");
+}
+
+static void observe_grant_and_payment(const struct explore_event *event)
+{
+    watch_word_observe(event);
+    explore_require(event->kind != EVENT_AWAKE || event->word != &hall[0] ||
+                        explore_sleepers(&mutex.word) == 0 ||
+                        fs_load_relaxed(&mutex.word) != FS_LOCK_GRANTED,
+                    "reached: a payment after a grant");
 }
 
 /* ---- the table ---------------------------------------------------------------------------------
@@ -376,8 +392,8 @@ const struct explore_scenario debt_scenarios[] = {
      WATCHED},
     {.name = "debt/two-lockers",
      .about = "two lockers may sleep when the payment stands for their wake",
-     .bound = 3,
-     .full_bound = 5,
+     .bound = 2,
+     .full_bound = 4,
      .start = start,
      .thread = {lock_and_owe, wait_and_lock, lock_once, lock_once},
      WATCHED},
@@ -394,8 +410,8 @@ const struct explore_scenario debt_scenarios[] = {
     {.name = "debt/disturbed",
      .about = "sleepers of both words come back for nothing, or by a handler",
      .world = {.spurious = 1, .interrupts = 1},
-     .bound = 3,
-     .full_bound = EXPLORE_EXHAUSTIVE,
+     .bound = 2,
+     .full_bound = 4,
      .start = start,
      .thread = {lock_and_owe, wait_and_lock, lock_once},
      WATCHED},
@@ -407,13 +423,24 @@ const struct explore_scenario debt_scenarios[] = {
      .thread = {lock_and_owe, wait_and_lock, lock_until_deadline},
      WATCHED},
     {.name = "debt/hungry",
-     .about = "a release from a hungry word grants and pays",
+     .about = "a release from a hungry word grants and pays, and wakes for both",
      .world = {.jumps = 1},
      .bound = 3,
      .full_bound = 5,
      .start = start,
-     .thread = {lock_and_owe_then_lock, wait_and_lock, lock_once},
+     .thread = {lock_then_owe, wait_and_lock, lock_once},
      WATCHED},
+    {.name = "debt/grants-and-pays",
+     .about = "control: it does both",
+     .world = {.jumps = 1},
+     .bound = 3,
+     .must_fail = true,
+     .finds = "reached: a payment after a grant",
+     .start = start,
+     .thread = {lock_then_owe, wait_and_lock, lock_once},
+     .check = watch_word_check,
+     .observe = observe_grant_and_payment,
+     .finish = finish},
     {.name = "debt/two-waiters",
      .about = "debts on one word add up, each with its bit",
      .bound = EXPLORE_EXHAUSTIVE,
@@ -422,8 +449,8 @@ const struct explore_scenario debt_scenarios[] = {
      WATCHED},
     {.name = "debt/two-waiters-and-locker",
      .about = "the same, beside a locker",
-     .bound = 3,
-     .full_bound = 5,
+     .bound = 2,
+     .full_bound = 4,
      .start = start,
      .thread = {lock_and_owe_two, wait_and_lock, wait_as_second_and_lock, lock_once},
      WATCHED},
@@ -441,8 +468,8 @@ const struct explore_scenario debt_scenarios[] = {
      WATCHED},
     {.name = "debt/own-word",
      .about = "a debt to sleepers that were moved to the mutex's own word, beside a locker",
-     .bound = 3,
-     .full_bound = 5,
+     .bound = 2,
+     .full_bound = 4,
      .start = start,
      .thread = {move_and_owe, wait_and_lock, wait_and_lock, lock_once},
      WATCHED},
@@ -458,7 +485,7 @@ const struct explore_scenario debt_scenarios[] = {
     {.name = "debt/patience-of-two",
      .about = "the same with a second locker that comes any time",
      .bound = 2,
-     .full_bound = 4,
+     .full_bound = 3,
      .start = start_nearly_impatient,
      .thread = {serve, play_back, lock_once, lock_once},
      .check = watch_word_check,

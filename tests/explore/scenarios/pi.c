@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Scenarios of the mutex with priority inheritance: plain, robust, made out of an ordinary one and
-   carried over a fork, and the bare word that guards buckets. What the word must look like is
-   watch_pi.c's, what a robust mutex's callers may be told is watch_robust.c's. */
+/* Scenarios of the mutex with priority inheritance: plain, made out of an ordinary one and carried
+   over a fork, and the bare word that guards buckets. The robust one is pi_robust.c's. What the
+   word must look like is watch_pi.c's. */
 #include "lock/pi_mutex.h"
 
 #include <errno.h>
@@ -9,15 +9,12 @@
 #include "explore.h"
 #include "lock/settings.h"
 #include "scenarios/watch_pi.h"
-#include "scenarios/watch_robust.h"
-
-#define ROBUST (FS_KIND_PI | FS_KIND_ROBUST | FS_KIND_SHARED)
 
 static struct fs_mutex mutex;
 static struct fs_mutex second;
 static fs_word bare;
 
-/* ---- setting up -------------------------------------------------------------------------- */
+/* ---- setting up --------------------------------------------------------------------- */
 
 static void make(struct fs_mutex *m, uint32_t kind, const char *name)
 {
@@ -57,31 +54,6 @@ static void start_two_mutexes(void)
     make(&second, FS_KIND_PI, "second");
 }
 
-static void start_robust(void)
-{
-    fs_settings = (struct fs_settings){.processors = 2};
-    watch_robust_start(&mutex, ROBUST, "mutex");
-    watch_pi_start(&mutex.word, "mutex");
-}
-
-static void start_robust_mortal(void)
-{
-    start_robust();
-    explore_set_mortal(0);
-}
-
-static void start_robust_mortals(void)
-{
-    start_robust_mortal();
-    explore_set_mortal(1);
-}
-
-static void start_robust_recursive(void)
-{
-    start_robust_mortal();
-    fs_store_relaxed(&mutex.kind, ROBUST | FS_KIND_RECURSIVE);
-}
-
 static void start_made(void)
 {
     start_plain();
@@ -100,7 +72,7 @@ static void start_bare(void)
     watch_pi_start(&bare, "bare word");
 }
 
-/* ---- plain ---------------------------------------------------------------------------------- */
+/* ---- plain -------------------------------------------------------------------------- */
 
 static int acquire(struct fs_mutex *m, enum fs_wait_mode mode, const struct fs_deadline *deadline)
 {
@@ -209,77 +181,13 @@ static void holder_with_deadline(void)
     release(&second);
 }
 
-/* ---- robust ------------------------------------------------------------------------------------ */
-
-static void visit_robust(enum fs_wait_mode mode, const struct fs_deadline *deadline)
-{
-    bool died;
-
-    if (!watch_robust_enter(&mutex, mode, deadline, &died))
-        return;
-    explore_require(!(fs_load_relaxed(&mutex.word) & FS_PI_OWNER_DIED), "P2: OWNER_DIED is set");
-    if (died && explore_choose(2, "mends the mutex or not") == 0)
-        watch_robust_mend(&mutex);
-    watch_robust_work(&mutex);
-    watch_robust_leave(&mutex);
-}
-
-static void heir(void)
-{
-    visit_robust(FS_WAIT_FOREVER, NULL);
-}
-
-static void trying_heir(void)
-{
-    visit_robust(FS_WAIT_NEVER, NULL);
-}
-
-static void timed_heir(void)
-{
-    struct fs_deadline deadline = explore_deadline();
-
-    visit_robust(FS_WAIT_UNTIL, &deadline);
-}
-
-static void heir_twice(void)
-{
-    heir();
-    heir();
-}
-
-static void recursive_heir(void)
-{
-    bool died, again;
-
-    if (!watch_robust_enter(&mutex, FS_WAIT_FOREVER, NULL, &died))
-        return;
-    explore_require(watch_robust_enter(&mutex, FS_WAIT_FOREVER, NULL, &again), "no second level");
-    if (died)
-        watch_robust_mend(&mutex);
-    watch_robust_work(&mutex);
-    watch_robust_leave(&mutex);
-    watch_robust_leave(&mutex);
-}
-
-static void observe_robust(const struct explore_event *event)
-{
-    watch_pi_observe(event);
-    watch_robust_observe(event);
-}
-
-static void check_robust(void)
-{
-    watch_pi_check();
-    watch_robust_check();
-}
-
-/* ---- made out of an ordinary mutex, and forked -------------------------------------------------- */
+/* ---- made out of an ordinary mutex, and forked -------------------------------------- */
 
 static void fork_here(void)
 {
     fs_pi_before_fork();
+    watch_pi_forks();
     explore_become_fork_child();
-    watch_pi_forked();
     fs_pi_after_fork_in_child();
 }
 
@@ -299,6 +207,17 @@ static void forker(void)
     visitor();
 }
 
+/* Held over both forks. */
+static void forker_of_forker(void)
+{
+    explore_require(acquire(&mutex, FS_WAIT_FOREVER, NULL) == 0, "no lock before the fork");
+    fork_here();
+    fork_here();
+    release(&mutex);
+    explore_require(fs_load_relaxed(&mutex.word) == 0, "the grandchild cannot release it");
+    visitor();
+}
+
 static void recursive_forker(void)
 {
     explore_require(acquire(&mutex, FS_WAIT_FOREVER, NULL) == 0, "no lock before the fork");
@@ -311,7 +230,7 @@ static void recursive_forker(void)
     visitor();
 }
 
-/* ---- the bare word -------------------------------------------------------------------------------- */
+/* ---- the bare word ------------------------------------------------------------------ */
 
 static void bare_visitor(void)
 {
@@ -327,12 +246,10 @@ static void bare_visitor_twice(void)
     bare_visitor();
 }
 
-#define WATCHED                                                                                    \
-    .check = watch_pi_check, .observe = watch_pi_observe, .finish = watch_pi_finish
-#define WATCHED_ROBUST                                                                             \
-    .check = check_robust, .observe = observe_robust, .finish = watch_robust_finish
+#define WATCHED .check = watch_pi_check, .observe = watch_pi_observe, .finish = watch_pi_finish
 #define ALL EXPLORE_EXHAUSTIVE
 
+/* clang-format off */
 const struct explore_scenario pi_scenarios[] = {
     {.name = "pi/two", .about = "two rounds of one", .bound = ALL, .start = start_plain,
      .thread = {visitor_twice, visitor}, WATCHED},
@@ -354,28 +271,10 @@ const struct explore_scenario pi_scenarios[] = {
      .world = {.timeouts = 1}, .needs_timeout = true, .bound = ALL, .must_fail = true,
      .finds = "deadlock: thread 0 sleeps", .start = start_two_mutexes,
      .thread = {holder_who_waits, holder_with_deadline}, WATCHED},
-    {.name = "pi/robust", .about = "nobody dies", .bound = ALL, .start = start_robust,
-     .thread = {heir_twice, heir}, WATCHED_ROBUST},
-    {.name = "pi/robust-owner-dies", .about = "at any access; one heir",
-     .world = {.deaths = 1}, .bound = ALL, .start = start_robust_mortal,
-     .thread = {heir, heir_twice}, WATCHED_ROBUST},
-    {.name = "pi/robust-owner-of-two-dies", .about = "at any access; two heirs",
-     .world = {.deaths = 1}, .bound = ALL, .start = start_robust_mortal,
-     .thread = {heir, heir, heir}, WATCHED_ROBUST},
-    {.name = "pi/robust-two-die", .about = "the first heir too",
-     .world = {.deaths = 2}, .bound = ALL, .start = start_robust_mortals,
-     .thread = {heir, heir, heir}, WATCHED_ROBUST},
-    {.name = "pi/robust-recursive", .about = "the owner dies at any depth",
-     .world = {.deaths = 1}, .bound = ALL, .start = start_robust_recursive,
-     .thread = {recursive_heir, recursive_heir}, WATCHED_ROBUST},
-    {.name = "pi/robust-try", .about = "a try beside an owner that dies, and a sleeper",
-     .world = {.deaths = 1}, .bound = ALL, .start = start_robust_mortal,
-     .thread = {heir, trying_heir, heir}, WATCHED_ROBUST},
-    {.name = "pi/robust-timed", .about = "a sleeper gives up as the owner dies",
-     .world = {.deaths = 1, .timeouts = 1}, .bound = ALL, .start = start_robust_mortal,
-     .thread = {heir, timed_heir, heir}, WATCHED_ROBUST},
     {.name = "pi/fork", .about = "a fork handler's mutex, while another thread waits for it",
      .bound = ALL, .start = start_made, .thread = {forker, visitor}, WATCHED},
+    {.name = "pi/fork-twice", .about = "held by a thread whose child forks again",
+     .bound = ALL, .start = start_made, .thread = {forker_of_forker, visitor}, WATCHED},
     {.name = "pi/fork-recursive", .about = "the child locks again what its parent held",
      .bound = ALL, .start = start_made_recursive, .thread = {recursive_forker, visitor}, WATCHED},
     {.name = "pi/word", .about = "the bare word", .bound = ALL, .start = start_bare,

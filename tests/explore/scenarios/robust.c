@@ -19,7 +19,7 @@ static struct fs_mutex mutex;
 static struct fs_mutex other;
 static uint8_t threads; /* in a crowd: how many */
 
-/* ---- setting up -------------------------------------------------------------------------- */
+/* ---- setting up --------------------------------------------------------------------- */
 
 static void set_up(uint32_t kind, unsigned spin, unsigned mortals)
 {
@@ -73,7 +73,7 @@ static void two_mutexes(void)
     watch_robust_start(&other, ROBUST, "other");
 }
 
-/* ---- thread functions --------------------------------------------------------------------- */
+/* ---- thread functions --------------------------------------------------------------- */
 
 static void wait_until_all_sleep(void)
 {
@@ -151,8 +151,7 @@ static void recursive_visitor(void)
     watch_robust_leave(&mutex);
 }
 
-/* Both at a time; released in the order in which they were taken, so that the list loses its older
-   entry first. */
+/* Both at a time; the list loses its older entry first, or its newer. */
 static void holder_of_two(void)
 {
     bool died, other_died;
@@ -165,14 +164,20 @@ static void holder_of_two(void)
     if (other_died)
         watch_robust_mend(&other);
     watch_robust_work(&other);
-    watch_robust_leave(&mutex);
-    watch_robust_leave(&other);
+    if (explore_choose(2, "which it releases first") == 0) {
+        watch_robust_leave(&mutex);
+        watch_robust_leave(&other);
+    } else {
+        watch_robust_leave(&other);
+        watch_robust_leave(&mutex);
+    }
 }
 
 #define WATCHED                                                                                    \
     .check = watch_robust_check, .observe = watch_robust_observe, .finish = watch_robust_finish
 #define ALL EXPLORE_EXHAUSTIVE
 
+/* clang-format off */
 const struct explore_scenario robust_scenarios[] = {
     {.name = "robust/two", .about = "nobody dies; two rounds of one",
      .world = {.spurious = 1, .interrupts = 1}, .bound = ALL, .start = all_live,

@@ -8,7 +8,7 @@
 
 #include "explore.h"
 #include "lock/settings.h"
-#include "watch_rwlock.h"
+#include "scenarios/watch_rwlock.h"
 
 static struct fs_rwlock lock;
 static enum fs_rw_preference preference;
@@ -40,7 +40,7 @@ static void start_reused(void)
     set_up(FS_RW_PREFER_READERS, 2, 0, true);
 }
 
-/* ---- what goes on inside --------------------------------------------------------------- */
+/* ---- what goes on inside ------------------------------------------------------------ */
 
 static void look_around_as_reader(void)
 {
@@ -92,7 +92,7 @@ static void write_until(const struct fs_deadline *deadline)
     watch_rwlock_last_use();
 }
 
-/* ---- thread functions ------------------------------------------------------------------- */
+/* ---- thread functions --------------------------------------------------------------- */
 
 static void reader(void)
 {
@@ -286,10 +286,10 @@ static void finish_reused(void)
     explore_require(fs_wide_load_relaxed(&lock.state) == 0, "the fresh lock is left dirty");
 }
 
-#define WATCHED                                                                                    \
-    .check = watch_rwlock_check, .observe = watch_rwlock_observe, .finish = finish
+#define WATCHED .check = watch_rwlock_check, .observe = watch_rwlock_observe, .finish = finish
 #define ALL EXPLORE_EXHAUSTIVE
 
+/* clang-format off */
 const struct explore_scenario rwlock_scenarios[] = {
     {.name = "rwlock/reader-writer", .about = "one of each, two rounds of the reader",
      .world = {.spurious = 1}, .bound = ALL, .start = three_prefer_readers,
@@ -329,7 +329,7 @@ const struct explore_scenario rwlock_scenarios[] = {
     {.name = "rwlock/timed-reader", .about = "a reader gives up behind writers",
      .world = {.timeouts = 1}, .bound = ALL, .start = three_prefer_writers,
      .thread = {timed_reader, writer_twice}, WATCHED},
-    {.name = "rwlock/timed-reader-two-writers", .about = "a reader gives up, a writer must be woken",
+    {.name = "rwlock/timed-reader-two-writers", .about = "a reader gives up before a writer",
      .world = {.timeouts = 1}, .bound = ALL, .start = three_prefer_readers,
      .thread = {timed_reader, writer, writer}, WATCHED},
     {.name = "rwlock/timed-writer", .about = "a preferred writer that gives up lets readers in",

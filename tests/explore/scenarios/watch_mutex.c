@@ -30,10 +30,10 @@ void watch_mutex_note_end_of_release(struct watched *watch, unsigned thread)
     explore_require(!watch->owed[thread], "M4: thread %u released and did not pay", thread);
 }
 
-void watch_mutex_note_wake(struct watched *watch, unsigned thread, const void *word)
+void watch_mutex_note_wake(struct watched *watch, unsigned thread, const void *word, uint32_t bits)
 {
-    if (watch->holder == thread + 1 && word == watch->debt)
-        watch->debt = NULL; /* the check finds it again, unless this was the payment */
+    if (watch->holder == thread + 1 && word == watch->debt && bits == watch->mutex->debt.bits)
+        watch->paid = watch->debt;
 }
 
 static void check_owner(const struct watched *watch)
@@ -65,6 +65,10 @@ static void check_debt(struct watched *watch)
 
     explore_require(debt->passed < DEBT_PATIENCE, "M4: %u releases in a row woke no locker",
                     debt->passed);
+    if (debt->word != watch->paid) {
+        watch->debt = watch->paid ? NULL : watch->debt;
+        watch->paid = NULL;
+    }
     if (!debt->word)
         return;
     watch->debt = debt->word;

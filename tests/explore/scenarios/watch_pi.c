@@ -66,7 +66,7 @@ void watch_pi_outside(const fs_word *w)
     watch_of(w)->inside = 0;
 }
 
-void watch_pi_forked(void)
+void watch_pi_forks(void)
 {
     for (struct watched *watch = watches; watch < &watches[WORDS] && watch->word; watch++)
         watch->inherited = owner_of(watch->word->value);

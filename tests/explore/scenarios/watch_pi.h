@@ -17,8 +17,8 @@ void watch_pi_outside(const fs_word *w);
 /* Before the word's memory goes. */
 void watch_pi_end(const fs_word *w);
 
-/* The other threads were left behind in the parent of a fork, whose word the caller may store. */
-void watch_pi_forked(void);
+/* The caller is going to fork: who holds a word now may be known there by another id. */
+void watch_pi_forks(void);
 
 /* For the scenario's observe, check and finish. */
 void watch_pi_observe(const struct explore_event *event);

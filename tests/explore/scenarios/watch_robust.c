@@ -56,7 +56,7 @@ static bool is_owner(uint32_t word, unsigned thread)
     return (word & FS_PI_TID_MASK) == explore_id_of(thread);
 }
 
-/* ---- what a caller may be told ------------------------------------------------------------ */
+/* ---- what a caller may be told ------------------------------------------------------ */
 
 static void judge_success(const struct watched *watch)
 {
@@ -141,7 +141,7 @@ void watch_robust_leave(struct fs_mutex *m)
         watch->health = LOST;
 }
 
-/* ---- the word and the list ------------------------------------------------------------------ */
+/* ---- the word and the list ---------------------------------------------------------- */
 
 static void see_write(struct watched *watch, const struct explore_event *event)
 {

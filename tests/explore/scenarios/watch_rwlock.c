@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ghosts behind watch_rwlock.h: who is counted as a waiting writer, who has yet to make the
    wake calls that its release planned, and which woken readers have yet to look at the state. */
-#include "watch_rwlock.h"
+#include "scenarios/watch_rwlock.h"
 
 #include <stddef.h>
 

@@ -17,6 +17,7 @@ struct watched {
     struct fs_mutex *mutex;
     const fs_word *awake[WATCH_COUNTS];
     const void *debt;                  /* what the holder owes, as last seen */
+    const void *paid;                  /* paid, and not taken off the books yet */
     const void *owed[EXPLORE_THREADS]; /* what a releaser has still to pay */
     enum fs_scope scope;
     enum relying relying;
@@ -74,7 +75,7 @@ void watch_mutex_note_release(struct watched *watch, unsigned thread, uint32_t o
 void watch_mutex_note_end_of_release(struct watched *watch, unsigned thread);
 
 /* Any thread makes a wake call on some word. */
-void watch_mutex_note_wake(struct watched *watch, unsigned thread, const void *word);
+void watch_mutex_note_wake(struct watched *watch, unsigned thread, const void *word, uint32_t bits);
 
 /* `mover` ran last, plus 1; 0 = nobody, or not known. */
 void watch_mutex_check(struct watched *watch, uint8_t mover);

@@ -157,7 +157,7 @@ static void watch_event(struct watched *watch, const struct explore_event *event
         awoke(watch, event);
         break;
     case EVENT_WAKE:
-        watch_mutex_note_wake(watch, thread, event->word);
+        watch_mutex_note_wake(watch, thread, event->word, (uint32_t)event->old);
         break;
     case EVENT_MOVE:
         if (event->other == watch->word)

@@ -47,6 +47,12 @@ static void finish(void)
     watch_word_finish(false);
 }
 
+/* A waiter that has given up may leave a grant behind. */
+static void finish_with_grant(void)
+{
+    watch_word_finish(true);
+}
+
 #define WATCHED .check = watch_word_check, .observe = watch_word_observe, .finish = finish
 
 /* ---- lockers ------------------------------------------------------------------------ */
@@ -111,6 +117,21 @@ static void lock_until_deadline(void)
     struct fs_deadline deadline = explore_deadline();
     int err = fs_word_lock_acquire(&object.word, &deadline, FS_SCOPE_PRIVATE);
 
+    explore_require(err == 0 || err == ETIMEDOUT, "a timed acquisition returns %d", err);
+    if (err != 0)
+        return;
+    watch_word_inside(&object.word);
+    fs_word_lock_release(&object.word);
+}
+
+/* The deadline may pass while the locker is awake, woken by a release perhaps. */
+static void lock_until_soon(void)
+{
+    struct fs_deadline deadline = fs_system_now(FS_CLOCK_MONOTONIC);
+    int err;
+
+    deadline.nsec += 1000000;
+    err = fs_word_lock_acquire(&object.word, &deadline, FS_SCOPE_PRIVATE);
     explore_require(err == 0 || err == ETIMEDOUT, "a timed acquisition returns %d", err);
     if (err != 0)
         return;
@@ -381,6 +402,16 @@ const struct explore_scenario word_scenarios[] = {
      .start = start_private,
      .thread = {lock_once, lock_until_deadline, lock_once},
      WATCHED},
+    {.name = "word/late-while-awake",
+     .about = "the deadline of a woken locker passes before it looks again: it may not give up yet",
+     .world = {.timeouts = 1, .jumps = 1},
+     .bound = 3,
+     .full_bound = EXPLORE_EXHAUSTIVE,
+     .start = start_private,
+     .thread = {lock_once, lock_until_soon, lock_once},
+     .check = watch_word_check,
+     .observe = watch_word_observe,
+     .finish = finish_with_grant},
     {.name = "word/timed-shared",
      .about = "one of three lockers of a shared word gives up",
      .world = {.timeouts = 1},

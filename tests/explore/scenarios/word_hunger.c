@@ -186,6 +186,21 @@ static void observe_overtaking(const struct explore_event *event)
     observe(event);
 }
 
+/* A real-time sleeper asks at once, and nobody of lower priority is woken before it. */
+static void observe_priorities(const struct explore_event *event)
+{
+    unsigned priority = priorities[event->thread];
+
+    observe(event);
+    if (event->word != &word)
+        return;
+    explore_require(event->kind != EVENT_SLEEP || priority == 0 || event->old == FS_LOCK_HUNGRY,
+                    "priority: thread %u sleeps on a word that will not be granted", event->thread);
+    for (unsigned i = 0; event->kind == EVENT_AWAKE && event->old == 0 && i < EXPLORE_THREADS; i++)
+        explore_require(priorities[i] <= priority || explore_asleep_on(i) != &word,
+                        "priority: thread %u is woken before thread %u", event->thread, i);
+}
+
 /* One may ask in each FS_HUNGER_NS; the clock makes one jump, and before it nobody may. */
 static void observe_ration(const struct explore_event *event)
 {
@@ -374,7 +389,9 @@ const struct explore_scenario hunger_scenarios[] = {
      .full_bound = 3,
      .start = start_with_urgent,
      .thread = {lock_twice, lock_once, lock_once, lock_once},
-     WATCHED},
+     .check = watch_word_check,
+     .observe = observe_priorities,
+     .finish = finish},
     {.name = "hunger/urgent-timed",
      .about = "a real-time sleeper gives up",
      .world = {.timeouts = 1},
@@ -382,7 +399,7 @@ const struct explore_scenario hunger_scenarios[] = {
      .start = start_with_urgent,
      .thread = {lock_twice, lock_once, lock_until_deadline},
      .check = watch_word_check,
-     .observe = observe,
+     .observe = observe_priorities,
      .finish = finish_with_grant},
     {0},
 };

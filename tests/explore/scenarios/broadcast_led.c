@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* To come. */
+#include "explore.h"
+
+const struct explore_scenario led_scenarios[] = {
+    {0},
+};

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* To come. */
+#include "scenarios/watch_group.h"
