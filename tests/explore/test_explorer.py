@@ -8,7 +8,9 @@ usage: test_explorer.py EXPLORER SUBJECT...
 The subjects are the first parts of the scenarios' names that the other tests of the suite run.
 """
 
+import fnmatch
 import json
+import pathlib
 import re
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import unittest
 
 EXPLORER = sys.argv[1]
 SUBJECTS = set(sys.argv[2:])
+BREAKS = pathlib.Path(__file__).resolve().parents[1] / "BREAKS.md"
 CONTROL = "litmus/store-buffering-is-seen"
 
 
@@ -73,6 +76,15 @@ class Results(unittest.TestCase):
     def test_no_subject_is_forgotten(self):
         subjects = {line.split("/")[0] for line in explore("--list").stdout.splitlines()}
         self.assertEqual(subjects, SUBJECTS)
+
+    def test_the_table_of_breaks_names_scenarios_that_exist(self):
+        names = [line.split()[0] for line in explore("--list").stdout.splitlines()]
+        rows = [row for row in BREAKS.read_text(encoding="utf-8").splitlines() if re.match(r"\| \d", row)]
+        self.assertEqual(len(rows), 33)
+        for row in rows:
+            for pattern in re.findall(r"[a-z-]+/[a-z0-9*-]*", row.split("|")[-2]):
+                pattern += "*" if pattern.endswith("/") else ""
+                self.assertTrue(fnmatch.filter(names, pattern), f"no scenario {pattern}: {row}")
 
     def test_a_control_is_found_and_its_schedule_leads_there_again(self):
         run = explore("--scenario", CONTROL, "--mode", "tso", "--traces")
