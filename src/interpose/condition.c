@@ -36,7 +36,8 @@ static struct manner manner_of(const struct fs_mutex *m, uint32_t kind)
     if (kind & FS_KIND_PI) /* held more than once, it stays locked during the wait */
         return (struct manner){m->count > 1 ? FS_TABLE_PLAIN : FS_TABLE_PI, FS_MOVE_NEVER, true};
     if (fs_kind_has_private_word(kind)) {
-        bool stays_locked = (kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && m->count > 1;
+        bool stays_locked =
+            (kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE && fs_mutex_is_mine(m) && m->count > 1;
 
         /* Nobody is moved to, or made to wait for, a mutex that a waiter itself holds. */
         return (struct manner){FS_TABLE_PLAIN, stays_locked ? FS_MOVE_NEVER : FS_MOVE_BY_OWNER,

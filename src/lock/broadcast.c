@@ -157,13 +157,13 @@ void fs_broadcast_lead(struct fs_group *group)
    call at all. The last of a batch owes the next one, as many as there are processors, which its
    release wakes with one call. Waking one at every release would let the scheduler put many a waker
    aside for the thread it has just woken; waking all at once would make them queue up for the
-   mutex. */
+   mutex. The caller has just acquired the mutex, and owes nothing yet. */
 void fs_broadcast_continue(struct fs_group *group)
 {
     struct fs_mutex *m =
         group->move == FS_MOVE_BY_OWNER ? (struct fs_mutex *)(void *)group->mutex : NULL;
 
-    if (fs_settings.processors < 2 || fs_load_relaxed(&group->crowded) != 0 || (m && m->debt.word))
+    if (fs_settings.processors < 2 || fs_load_relaxed(&group->crowded) != 0)
         return;
     if (!fs_word_lock_rely_on(group->mutex, &group->awake) && m)
         fs_mutex_owe(m, group->mutex, FS_LOCK_BITS_ORDINARY, fs_settings.processors);

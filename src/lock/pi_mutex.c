@@ -61,6 +61,33 @@ static int wait_in_vain(const struct fs_deadline *deadline)
     return ETIMEDOUT;
 }
 
+#define FS_CIRCLE_NAP_NS 1000000
+#define FS_CIRCLE_NAPS_MAX 16 /* times as long, in the end */
+
+/* The caller would close a circle of threads that wait for one another. If one of them has a
+   deadline, the circle opens again, and the kernel tells nobody: look from time to time. Returns 0
+   to do so, or ETIMEDOUT. */
+static int wait_for_a_way_out(const struct fs_deadline *deadline, int *naps)
+{
+    struct fs_deadline until = fs_system_now(FS_CLOCK_MONOTONIC);
+    fs_word nobody = {0};
+
+    if (fs_system_is_past(deadline))
+        return ETIMEDOUT;
+    until.nsec += (int64_t)*naps * FS_CIRCLE_NAP_NS;
+    until.sec += until.nsec / FS_NSEC_PER_SEC;
+    until.nsec %= FS_NSEC_PER_SEC;
+    if (*naps < FS_CIRCLE_NAPS_MAX)
+        *naps *= 2;
+    fs_futex_wait(&nobody, 0, &until, FS_SCOPE_PRIVATE);
+    return 0;
+}
+
+static bool is_held_by_me(const struct fs_mutex *m)
+{
+    return (fs_load_relaxed(&m->word) & FS_PI_TID_MASK) == fs_thread_id();
+}
+
 /* A sandbox has come that refuses the kernel's part, and the program does not expect an error from
    what it believes an ordinary mutex. */
 static int poll_word(struct fs_mutex *m, const struct fs_deadline *deadline)
@@ -79,6 +106,8 @@ static int poll_word(struct fs_mutex *m, const struct fs_deadline *deadline)
 static int lock_through_kernel(struct fs_mutex *m, uint32_t kind,
                                const struct fs_deadline *deadline)
 {
+    int naps = 1;
+
     for (;;) {
         int err = fs_futex_lock_pi(&m->word, deadline, fs_kind_scope(kind));
 
@@ -92,6 +121,11 @@ static int lock_through_kernel(struct fs_mutex *m, uint32_t kind,
             fs_system_yield();
             break;
         case EDEADLK:
+            if (is_held_by_me(m))
+                return wait_in_vain(deadline);
+            if (wait_for_a_way_out(deadline, &naps) == ETIMEDOUT)
+                return ETIMEDOUT;
+            break;
         case ESRCH:
             return wait_in_vain(deadline);
         case ENOSYS:
@@ -254,7 +288,8 @@ static int release_simply(struct fs_mutex *m, uint32_t kind)
 
 int fs_pi_release(struct fs_mutex *m, uint32_t kind)
 {
-    if (!(kind & FS_KIND_ROBUST) && m->count == 1 && fs_mutex_is_mine(m))
+    /* The owner first: to a stranger the count is another's (M2). */
+    if (!(kind & FS_KIND_ROBUST) && fs_mutex_is_mine(m) && m->count == 1)
         return release_simply(m, kind);
     return release_any(m, kind);
 }
@@ -294,7 +329,13 @@ void fs_pi_word_release(fs_word *w)
 {
     uint32_t old = fs_thread_id();
 
-    if (!fs_cas_release(w, &old, 0))
-        while (fs_futex_unlock_pi(w, FS_SCOPE_PRIVATE) == EAGAIN)
-            ;
+    int err;
+
+    if (fs_cas_release(w, &old, 0))
+        return;
+    do
+        err = fs_futex_unlock_pi(w, FS_SCOPE_PRIVATE);
+    while (err == EAGAIN);
+    if (err == ENOSYS) /* a sandbox has come since somebody began to wait, who polls now */
+        fs_exchange_release(w, 0);
 }

@@ -86,31 +86,43 @@ struct explore_scenario {
 };
 
 /* The scenarios of one file end with one that has no name. */
+extern const struct explore_scenario litmus_scenarios[];
+extern const struct explore_scenario litmus_messages_scenarios[];
 extern const struct explore_scenario word_scenarios[];
+extern const struct explore_scenario word_moved_scenarios[];
+extern const struct explore_scenario word_freed_scenarios[];
 extern const struct explore_scenario hunger_scenarios[];
+extern const struct explore_scenario urgent_scenarios[];
 extern const struct explore_scenario members_scenarios[];
 extern const struct explore_scenario mutex_scenarios[];
+extern const struct explore_scenario mutex_again_scenarios[];
 extern const struct explore_scenario debt_scenarios[];
+extern const struct explore_scenario debts_scenarios[];
 extern const struct explore_scenario turn_over_scenarios[];
 extern const struct explore_scenario robust_scenarios[];
 extern const struct explore_scenario pi_scenarios[];
+extern const struct explore_scenario pi_robust_scenarios[];
 extern const struct explore_scenario condition_scenarios[];
+extern const struct explore_scenario several_scenarios[];
+extern const struct explore_scenario owed_scenarios[];
 extern const struct explore_scenario broadcast_scenarios[];
+extern const struct explore_scenario led_scenarios[];
 extern const struct explore_scenario cancel_scenarios[];
 extern const struct explore_scenario condition_pi_scenarios[];
+extern const struct explore_scenario condition_pi_several_scenarios[];
 extern const struct explore_scenario group_scenarios[];
+extern const struct explore_scenario fork_scenarios[];
 extern const struct explore_scenario rwlock_scenarios[];
 extern const struct explore_scenario glibc_condition_scenarios[];
 extern const struct explore_scenario reserved_mutex_scenarios[];
 extern const struct explore_scenario reserved_flaws_scenarios[];
 extern const struct explore_scenario reader_slots_scenarios[];
 extern const struct explore_scenario slot_flaws_scenarios[];
-extern const struct explore_scenario litmus_scenarios[];
-extern const struct explore_scenario litmus_messages_scenarios[];
 extern const struct explore_scenario breaks_scenarios[];
 extern const struct explore_scenario breaks_condition_scenarios[];
 extern const struct explore_scenario breaks_moves_scenarios[];
 extern const struct explore_scenario breaks_robust_scenarios[];
+extern const struct explore_scenario extra_scenarios[];
 
 /* ---- from anywhere ----------------------------------------------------------- */
 

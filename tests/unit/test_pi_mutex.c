@@ -105,6 +105,40 @@ static int lock_and_die(void *arg)
     return lock(arg);
 }
 
+/* Two mutexes, each wanted by the holder of the other. */
+struct circle {
+    struct fs_mutex first, second;
+    fs_word has_second;
+};
+
+static int hold_the_second_and_want_the_first(void *arg)
+{
+    struct circle *circle = arg;
+    int err;
+
+    ck_assert_int_eq(lock(&circle->second), 0);
+    fs_store_release(&circle->has_second, 1);
+    err = lock_in_ms(&circle->first, 300);
+    ck_assert_int_eq(unlock(&circle->second), 0);
+    return err;
+}
+
+START_TEST(a_circle_that_a_deadline_opens_lets_the_other_go_on)
+{
+    struct circle circle = {.first = {.kind = {kinds[_i]}}, .second = {.kind = {kinds[_i]}}};
+    struct sleeper other;
+
+    ck_assert_int_eq(lock(&circle.first), 0);
+    sleeper_put_to_sleep(&other, hold_the_second_and_want_the_first, &circle);
+    ck_assert_uint_eq(fs_load_acquire(&circle.has_second), 1);
+    ck_assert_int_eq(lock_in_ms(&circle.second, 20), ETIMEDOUT); /* which the circle allows */
+    ck_assert_int_eq(lock(&circle.second), 0);
+    ck_assert_int_eq(sleeper_join(&other), ETIMEDOUT);
+    ck_assert_int_eq(unlock(&circle.second), 0);
+    ck_assert_int_eq(unlock(&circle.first), 0);
+}
+END_TEST
+
 START_TEST(a_mutex_of_a_dead_thread_is_waited_for_in_vain)
 {
     struct fs_mutex m = {.kind = {kinds[_i]}};
@@ -332,6 +366,7 @@ int main(void)
     tcase_add_loop_test(tests, the_word_is_the_holders_id_and_the_kernel_marks_waiters, 0, KINDS);
     tcase_add_loop_test(tests, the_kernel_hands_the_mutex_to_the_waiter, 0, KINDS);
     tcase_add_loop_test(tests, after_a_timeout_the_mutex_works_on, 0, KINDS);
+    tcase_add_loop_test(tests, a_circle_that_a_deadline_opens_lets_the_other_go_on, 0, KINDS);
     tcase_add_loop_test(tests, a_mutex_of_a_dead_thread_is_waited_for_in_vain, 0, PLAIN_KINDS);
     tcase_add_loop_test(tests, a_waiter_inherits_from_a_dying_owner_without_notice, 0, PLAIN_KINDS);
     tcase_add_test(tests, a_child_unlocks_what_its_parent_had_locked_unasked_for_PI);

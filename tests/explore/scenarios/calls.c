@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls of calls.h. The order of their steps is that of src/interpose/mutex.c, condition.c and
-   cancel.c. */
+/* The calls of calls.h on mutexes, as src/interpose/mutex.c makes them, and the ghosts of their
+   holders. */
 #include "scenarios/calls.h"
 
 #define MUTEXES 3
@@ -24,7 +24,7 @@ static struct ghost *ghost_of(const struct fs_mutex *m)
     return &ghosts[i];
 }
 
-static void note_held(const struct fs_mutex *m)
+void call_note_held(const struct fs_mutex *m)
 {
     struct ghost *ghost = ghost_of(m);
     uint8_t me = (uint8_t)(explore_self() + 1);
@@ -56,13 +56,6 @@ void call_forget_others(void)
             ghosts[i] = (struct ghost){.mutex = ghosts[i].mutex};
 }
 
-/* ---- what the C library keeps of cancellations, and src/interpose/cancel.c beside it ------- */
-
-static fs_word requests; /* bit i: thread i; the C library's */
-static uint8_t disabled; /* as above */
-static fs_word epoch;
-static char names[EXPLORE_THREADS];
-
 /* ---- setting up ------------------------------------------------------------------------ */
 
 void call_set_up(unsigned spin, unsigned processors)
@@ -71,19 +64,7 @@ void call_set_up(unsigned spin, unsigned processors)
     fs_settings.processors = processors;
     fs_settings.requeue = true;
     fs_settings.requeue_pi = true;
-    explore_name(&epoch, sizeof epoch, "cancel epoch");
-    explore_name(&requests, sizeof requests, "cancel requests");
-}
-
-void call_warm_up(struct fs_condition *c, struct fs_mutex *m)
-{
-    struct fs_wait wait;
-
-    explore_require(fs_condition_join(c, &m->word, FS_MOVE_BY_OWNER, FS_TABLE_PLAIN, NULL, &wait) &&
-                        !fs_condition_retract(&wait),
-                    "no memory for a waiter");
-    fs_condition_finish(&wait, false);
-    fs_store_relaxed(&c->queued, 0);
+    call_name_cancellation();
 }
 
 void call_init_mutex(struct fs_mutex *m, uint32_t kind, const char *name)
@@ -131,7 +112,7 @@ int call_lock(struct fs_mutex *m)
     int err = lock(m);
 
     if (err == 0 || err == EOWNERDEAD)
-        note_held(m);
+        call_note_held(m);
     return err;
 }
 
@@ -179,207 +160,21 @@ int call_unlock(struct fs_mutex *m)
     return err;
 }
 
+void call_lock_in_libc(struct fs_mutex *m)
+{
+    uint32_t free = FS_LOCK_FREE;
+
+    if (!fs_cas_acquire(&m->word, &free, FS_LOCK_LOCKED))
+        while (fs_exchange_acquire(&m->word, FS_LOCK_CONTENDED) != FS_LOCK_FREE)
+            fs_futex_wait(&m->word, FS_LOCK_CONTENDED, NULL, FS_SCOPE_PRIVATE);
+    fs_store_relaxed(&m->owner, fs_thread_id());
+    call_note_held(m);
+}
+
 void call_unlock_in_libc(struct fs_mutex *m)
 {
     note_released(m);
     fs_store_relaxed(&m->owner, 0);
     if (fs_exchange_release(&m->word, FS_LOCK_FREE) > FS_LOCK_LOCKED)
         fs_futex_wake(&m->word, 1, FS_SCOPE_PRIVATE);
-}
-
-/* ---- cancellation: src/interpose/cancel.h and .c ---------------------------------------- */
-
-const void *call_name_of(unsigned thread)
-{
-    return &names[thread];
-}
-
-void call_disable_cancellation(unsigned thread)
-{
-    disabled |= (uint8_t)(1u << thread);
-}
-
-/* Whether the caller is to end. The C library promises no order for its request. */
-static bool must_end(void)
-{
-    uint32_t me = 1u << explore_self();
-
-    return (fs_load_relaxed(&requests) & me & ~(uint32_t)disabled) != 0;
-}
-
-static bool has_happened_since(uint32_t then)
-{
-    fs_fence_seq_cst();
-    return fs_load_seq_cst(&epoch) != then;
-}
-
-void call_cancel(unsigned thread)
-{
-    fs_or_relaxed(&requests, 1u << thread);
-    fs_add_seq_cst(&epoch, 1);
-    fs_fence_seq_cst();
-    fs_condition_interrupt(call_name_of(thread));
-}
-
-/* ---- the condition variable: src/interpose/condition.c ----------------------------------- */
-
-struct manner {
-    enum fs_table_kind table;
-    enum fs_move move;
-    bool counts;
-};
-
-static struct manner manner_of(const struct fs_mutex *m, uint32_t kind)
-{
-    bool again = m->count > 1;
-
-    if (kind & FS_KIND_PI)
-        return (struct manner){again ? FS_TABLE_PLAIN : FS_TABLE_PI, FS_MOVE_NEVER, true};
-    if (!fs_kind_has_private_word(kind))
-        return (struct manner){FS_TABLE_PLAIN, FS_MOVE_NEVER, !(kind & FS_KIND_ROBUST)};
-    again = again && (kind & FS_KIND_TYPE_MASK) == FS_KIND_RECURSIVE;
-    return (struct manner){FS_TABLE_PLAIN, again ? FS_MOVE_NEVER : FS_MOVE_BY_OWNER, true};
-}
-
-static int wait_without_memory(struct fs_mutex *m, const struct fs_deadline *deadline)
-{
-    int err = call_unlock(m);
-    bool late;
-
-    if (err != 0)
-        return err;
-    fs_system_yield();
-    late = fs_system_is_past(deadline);
-    err = call_lock(m);
-    return err == 0 && late ? ETIMEDOUT : err;
-}
-
-static int take_back(struct fs_mutex *m, uint32_t kind, const struct fs_wait *wait)
-{
-    if (fs_kind_has_private_word(kind)) {
-        if (fs_wait_take_back_moved(wait, &m->word)) {
-            fs_mutex_note_holder(m);
-            return 0;
-        }
-        if (fs_wait_is_carrier(wait))
-            return fs_mutex_acquire(m, fs_mutex_kind(m), FS_WAIT_WOKEN, NULL);
-    }
-    return lock(m);
-}
-
-static int sleep_and_take_back(struct fs_mutex *m, uint32_t kind, struct fs_wait *wait,
-                               const struct fs_deadline *deadline)
-{
-    bool held = false;
-    int adopted = 0;
-    int outcome;
-    int err;
-
-    if (wait->table == FS_TABLE_PI)
-        outcome = fs_condition_block_pi(wait, m, kind, deadline, &held, &adopted);
-    else
-        outcome = fs_condition_block(wait, deadline);
-    err = held ? adopted : take_back(m, kind, wait);
-    if (err == 0 || err == EOWNERDEAD)
-        note_held(m);
-    fs_condition_finish(wait, err == 0);
-    return err != 0 ? err : outcome;
-}
-
-/* The end of a wait that has slept, or was about to. */
-static int conclude(struct fs_mutex *m, bool counts, int err)
-{
-    if (counts && err != ENOTRECOVERABLE)
-        m->nusers--;
-    if (err == ECANCELED)
-        return must_end() ? CALL_CANCELLED : 0;
-    return err;
-}
-
-static int wait_once(struct fs_condition *c, struct fs_mutex *m, uint32_t since,
-                     const struct fs_deadline *deadline)
-{
-    uint32_t kind = fs_mutex_kind(m);
-    struct manner manner = manner_of(m, kind);
-    struct fs_wait wait;
-    int err;
-
-    if (!fs_condition_join(c, &m->word, manner.move, manner.table, call_name_of(explore_self()),
-                           &wait))
-        return wait_without_memory(m, deadline);
-    if (has_happened_since(since) && !fs_condition_retract(&wait)) {
-        fs_condition_finish(&wait, false);
-        return ECANCELED;
-    }
-    manner.counts = manner.counts && fs_mutex_is_mine(m);
-    if (manner.counts)
-        m->nusers++;
-    err = call_unlock(m);
-    if (err != 0) {
-        bool signalled = fs_condition_retract(&wait);
-
-        fs_condition_finish(&wait, false);
-        if (signalled)
-            fs_condition_signal(c);
-        return err;
-    }
-    err = sleep_and_take_back(m, kind, &wait, deadline);
-    return conclude(m, manner.counts, err);
-}
-
-int call_wait_until(struct fs_condition *c, struct fs_mutex *m, const struct fs_deadline *deadline)
-{
-    int err;
-
-    do {
-        uint32_t now = fs_load_seq_cst(&epoch);
-
-        if (must_end())
-            return CALL_CANCELLED;
-        err = wait_once(c, m, now, deadline);
-    } while (err == ECANCELED);
-    return err;
-}
-
-int call_wait(struct fs_condition *c, struct fs_mutex *m)
-{
-    return call_wait_until(c, m, NULL);
-}
-
-void call_signal(struct fs_condition *c)
-{
-    fs_condition_signal(c);
-}
-
-void call_broadcast(struct fs_condition *c)
-{
-    fs_condition_broadcast(c);
-}
-
-/* ---- waits that have begun before the scenario ------------------------------------------- */
-
-static struct begun {
-    struct fs_wait wait;
-    struct fs_mutex *mutex;
-} begun[EXPLORE_THREADS];
-
-void call_join_for(unsigned thread, struct fs_condition *c, struct fs_mutex *m)
-{
-    uint32_t kind = fs_mutex_kind(m);
-    struct manner manner = manner_of(m, kind);
-
-    begun[thread].mutex = m;
-    explore_require(fs_condition_join(c, &m->word, manner.move, manner.table, call_name_of(thread),
-                                      &begun[thread].wait),
-                    "no memory for a waiter");
-    m->nusers++;
-}
-
-int call_wait_on(const struct fs_deadline *deadline)
-{
-    struct begun *me = &begun[explore_self()];
-    uint32_t kind = fs_mutex_kind(me->mutex);
-    struct fs_wait wait = me->wait; /* its own frame's, as in any wait */
-
-    return conclude(me->mutex, true, sleep_and_take_back(me->mutex, kind, &wait, deadline));
 }

@@ -44,7 +44,8 @@ int call_wait_on(const struct fs_deadline *deadline);
 int call_lock(struct fs_mutex *m);
 int call_unlock(struct fs_mutex *m);
 
-/* As the C library unlocks a mutex that was turned over: it knows 0, 1 and 2 only. */
+/* As the C library locks and unlocks a mutex that was turned over: it knows 0, 1 and 2 only. */
+void call_lock_in_libc(struct fs_mutex *m);
 void call_unlock_in_libc(struct fs_mutex *m);
 
 /* Return what the program's call returns, or CALL_CANCELLED. */
@@ -64,5 +65,12 @@ const void *call_name_of(unsigned thread);
 
 /* Whom the ghost knows as holder; EXPLORE_NOBODY. */
 unsigned call_holder_of(const struct fs_mutex *m);
+
+/* ---- between calls.c and calls_wait.c --------------------------------------------- */
+
+/* The calling thread has acquired the mutex. */
+void call_note_held(const struct fs_mutex *m);
+
+void call_name_cancellation(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory behind the waiters: groups that are full, shared buckets, groups that become another
-   condition variable's while late wakes are under way, the first wait of a process, and what a fork
-   child finds. */
+   condition variable's while late wakes are under way, and the first wait of a
+   process. What a fork child finds is in fork.c. */
 #include "explore.h"
 #include "scenarios/calls.h"
 #include "scenarios/watch_group.h"
@@ -103,7 +103,8 @@ static void two_on_one_processor(void)
     watch();
 }
 
-/* Every group of the only chunk is in use, all in one bucket, which the scenario stays away from. */
+/* Every group of the only chunk is in use, all in one bucket, which the scenario stays away from.
+ */
 static void chunk_is_full(void)
 {
     set_up();
@@ -133,22 +134,22 @@ static void wait_with(struct fs_condition *c, struct fs_mutex *m)
     call_unlock(m);
 }
 
-static void waits(void)
+static void wait(void)
 {
     wait_with(&cond.first, &mutex);
 }
 
-static void waits_for_second(void)
+static void wait_for_second(void)
 {
     wait_with(&cond.second, &second);
 }
 
-static void waits_far_away(void)
+static void wait_far_away(void)
 {
     wait_with(&far_away[0], &mutex);
 }
 
-static void waits_elsewhere(void)
+static void wait_elsewhere(void)
 {
     wait_with(&far_away[32], &second);
 }
@@ -160,17 +161,17 @@ static void wait_on_with(struct fs_mutex *m)
     call_unlock(m);
 }
 
-static void waits_on(void)
+static void wait_on(void)
 {
     wait_on_with(&mutex);
 }
 
-static void waits_on_for_second(void)
+static void wait_on_for_second(void)
 {
     wait_on_with(&second);
 }
 
-static void waits_to_be_cancelled(void)
+static void wait_to_be_cancelled(void)
 {
     call_lock(&mutex);
     explore_require(call_wait(&far_away[0], &mutex) == CALL_CANCELLED,
@@ -178,14 +179,14 @@ static void waits_to_be_cancelled(void)
     call_unlock(&mutex);
 }
 
-static void waits_on_to_be_cancelled(void)
+static void wait_on_to_be_cancelled(void)
 {
     explore_require(call_wait_on(NULL) == CALL_CANCELLED,
                     "a wait ended, and only a cancellation could");
     call_unlock(&mutex);
 }
 
-static void cancels(void)
+static void cancel(void)
 {
     call_cancel(0);
 }
@@ -198,28 +199,28 @@ static void require_got(uint8_t expected)
     explore_require(got == expected, "%#x went on, and not %#x", got, expected);
 }
 
-static void signals_in_turn(void)
+static void signal_in_turn(void)
 {
     call_signal(&cond.second);
     require_got(BIT(1));
     call_signal(&cond.first);
 }
 
-static void signals_each(void)
+static void signal_each(void)
 {
     call_signal(&cond.first);
     require_got(BIT(0));
     call_signal(&cond.second);
 }
 
-static void broadcasts_each(void)
+static void broadcast_each(void)
 {
     call_broadcast(&cond.first);
     require_got(BIT(0));
     call_broadcast(&cond.second);
 }
 
-static void broadcasts_both(void)
+static void broadcast_both(void)
 {
     call_broadcast(&cond.first);
     require_got(BIT(0) | BIT(1));
@@ -227,7 +228,7 @@ static void broadcasts_both(void)
 }
 
 /* Waiters of both groups, one of which has come first. */
-static void signals_both(void)
+static void signal_both(void)
 {
     explore_wait_until_quiet();
     call_lock(&mutex);
@@ -236,26 +237,26 @@ static void signals_both(void)
     call_unlock(&mutex);
 }
 
-static void broadcasts_to_both(void)
+static void broadcast_to_both(void)
 {
     call_lock(&mutex);
     call_broadcast(&cond.first);
     call_unlock(&mutex);
 }
 
-static void signals_far_away(void)
+static void signal_far_away(void)
 {
     explore_wait_until_quiet();
     call_signal(&far_away[0]);
     call_signal(&far_away[32]);
 }
 
-static void broadcasts(void)
+static void broadcast(void)
 {
     call_broadcast(&cond.first);
 }
 
-static void broadcasts_second_holding(void)
+static void broadcast_second_holding(void)
 {
     explore_wait_until_asleep(1);
     call_lock(&second);
@@ -272,146 +273,44 @@ static void finish_unwatched(void)
     watch_group_finish();
 }
 
-/* ---- fork: a child finds no waiter, no lock held but its own ---------------------------------- */
-
-/* The mutex is not watched: its owner is known by the id of the parent. */
-static void one_in_the_parent(void)
-{
-    set_up();
-    call_join_for(0, &cond.first, &second);
-    watch_condition(&cond.first);
-}
-
-static void one_of_the_forker(void)
-{
-    set_up();
-    call_join_for(0, &cond.first, &mutex);
-    watch_condition(&cond.first);
-}
-
-static void nobody_in_the_parent(void)
-{
-    set_up();
-    watch_condition(&cond.first);
-}
-
-static void waits_in_the_parent(void)
-{
-    wait_with(&cond.first, &second);
-}
-
-static void waits_on_in_the_parent(void)
-{
-    wait_on_with(&second);
-}
-
-static void broadcasts_in_the_parent(void)
-{
-    call_lock(&second);
-    call_broadcast(&cond.first);
-    call_unlock(&second);
-}
-
-static void become_child(void)
-{
-    explore_become_fork_child();
-    call_forget_others();
-}
-
-/* Holding the mutex: everything that was there can be used, and nobody else comes. */
-static void use_all(void)
-{
-    struct fs_deadline deadline = explore_deadline();
-
-    call_signal(&cond.first);
-    call_broadcast(&cond.first);
-    explore_require(call_wait_until(&cond.first, &mutex, &deadline) == ETIMEDOUT,
-                    "a wait in the child was ended");
-    explore_require(call_wait_until(&cond.second, &mutex, &deadline) == ETIMEDOUT,
-                    "a wait in the child was ended");
-    call_unlock(&mutex);
-}
-
-static void forks_holding(void)
-{
-    call_lock(&mutex);
-    become_child();
-    use_all();
-}
-
-static void forks_owing(void)
-{
-    call_lock(&mutex);
-    call_signal(&cond.first);
-    become_child();
-    use_all();
-}
-
-static void forks_having_broadcast(void)
-{
-    call_lock(&mutex);
-    call_broadcast(&cond.first);
-    become_child();
-    call_unlock(&mutex);
-    call_lock(&mutex);
-    use_all();
-}
-
 /* clang-format off */
 const struct explore_scenario group_scenarios[] = {
     {.name = "group/full", .about = "one slot for two waiters",
      .bound = 2, .full_bound = 4,
-     .start = nearly_full, .thread = {waits, waits, signals_both}, WATCH},
+     .start = nearly_full, .thread = {wait, wait, signal_both}, WATCH},
     {.name = "group/full-broadcast", .about = "one condition variable, two groups",
-     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = nearly_full_and_two,
-     .thread = {waits_on, waits_on, broadcasts_to_both}, WATCH},
+     .bound = 2, .full_bound = EXPLORE_EXHAUSTIVE, .start = nearly_full_and_two,
+     .thread = {wait_on, wait_on, broadcast_to_both}, WATCH},
     {.name = "group/one-bucket", .about = "two condition variables in a bucket, signals",
-     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = one_of_each,
-     .thread = {waits_on, waits_on_for_second, signals_in_turn}, WATCH},
+     .bound = EXPLORE_EXHAUSTIVE, .start = one_of_each,
+     .thread = {wait_on, wait_on_for_second, signal_in_turn}, WATCH},
     {.name = "group/one-bucket-broadcast", .about = "as above, broadcasts",
-     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = one_of_each,
-     .thread = {waits_on, waits_on_for_second, broadcasts_each}, WATCH},
+     .bound = EXPLORE_EXHAUSTIVE, .start = one_of_each,
+     .thread = {wait_on, wait_on_for_second, broadcast_each}, WATCH},
     {.name = "group/late-wake", .about = "a signal's wake finds the group another's",
-     .world = {.spurious = 1}, .bound = 3, .full_bound = 5, .start = one,
-     .thread = {waits_on, waits_for_second, signals_each}, WATCH},
+     .world = {.spurious = 1}, .bound = 2, .full_bound = 5, .start = one,
+     .thread = {wait_on, wait_for_second, signal_each}, WATCH},
     {.name = "group/late-wake-of-all", .about = "the same with a broadcast's",
-     .world = {.spurious = 1}, .bound = 3, .full_bound = 5, .start = one,
-     .thread = {waits_on, waits_for_second, broadcasts_each}, WATCH},
+     .world = {.spurious = 1}, .bound = 2, .full_bound = 5, .start = one,
+     .thread = {wait_on, wait_for_second, broadcast_each}, WATCH},
     {.name = "group/late-lead", .about = "the same while members are led",
-     .bound = 2, .full_bound = 3, .start = two_on_one_processor,
-     .thread = {waits_on, waits_on, waits_for_second, broadcasts_both}, WATCH},
+     .bound = 1, .full_bound = 3, .start = two_on_one_processor,
+     .thread = {wait_on, wait_on, wait_for_second, broadcast_both}, WATCH},
     {.name = "group/crossing-broadcasts", .about = "a broadcaster is late, and another comes",
-     .world = {.spurious = 1}, .bound = 2, .full_bound = 4, .start = one,
-     .thread = {waits_on, waits_for_second, broadcasts, broadcasts_second_holding}, WATCH},
+     .bound = 1, .full_bound = 3, .start = one,
+     .thread = {wait_on, wait_for_second, broadcast, broadcast_second_holding}, WATCH},
     {.name = "group/first-waits", .about = "two threads map the tables",
-     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = set_up,
-     .thread = {waits_far_away, waits_elsewhere, signals_far_away}, .finish = finish_unwatched},
+     .bound = EXPLORE_EXHAUSTIVE, .start = set_up,
+     .thread = {wait_far_away, wait_elsewhere, signal_far_away}, .finish = finish_unwatched},
     {.name = "group/next-chunk", .about = "two threads need the next chunk",
-     .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE, .start = chunk_is_full,
-     .thread = {waits_far_away, waits_elsewhere, signals_far_away}, WATCH},
+     .bound = EXPLORE_EXHAUSTIVE, .start = chunk_is_full,
+     .thread = {wait_far_away, wait_elsewhere, signal_far_away}, WATCH},
     {.name = "group/cancel-in-next-chunk", .about = "a cancellation looks into a new chunk",
      .bound = EXPLORE_EXHAUSTIVE,
-     .start = chunk_is_full, .thread = {waits_to_be_cancelled, cancels}, WATCH},
+     .start = chunk_is_full, .thread = {wait_to_be_cancelled, cancel}, WATCH},
     {.name = "group/cancel-in-old-chunk", .about = "a cancellation looks into all chunks",
      .bound = EXPLORE_EXHAUSTIVE,
-     .start = in_old_chunk, .thread = {waits_on_to_be_cancelled, cancels}, WATCH},
-
-    {.name = "group/fork-during-wait", .about = "a fork while another joins or waits",
-     .needs_timeout = true, .bound = EXPLORE_EXHAUSTIVE,
-     .start = nobody_in_the_parent, .thread = {waits_in_the_parent, forks_holding}, WATCH},
-    {.name = "group/fork-during-first-wait", .about = "a fork while another maps the tables",
-     .needs_timeout = true, .bound = EXPLORE_EXHAUSTIVE,
-     .start = set_up, .thread = {waits_in_the_parent, forks_holding}, .finish = finish_unwatched},
-    {.name = "group/fork-during-broadcast", .about = "a fork while another broadcasts",
-     .needs_timeout = true, .bound = 3, .full_bound = EXPLORE_EXHAUSTIVE,
-     .start = one_in_the_parent,
-     .thread = {waits_on_in_the_parent, broadcasts_in_the_parent, forks_holding}, WATCH},
-    {.name = "group/fork-owing", .about = "the forking thread owes a signal",
-     .needs_timeout = true, .bound = EXPLORE_EXHAUSTIVE,
-     .start = one_of_the_forker, .thread = {waits_on, forks_owing}, WATCH},
-    {.name = "group/fork-having-broadcast", .about = "waiters have been moved to its mutex",
-     .needs_timeout = true, .bound = EXPLORE_EXHAUSTIVE,
-     .start = one_of_the_forker, .thread = {waits_on, forks_having_broadcast}, WATCH},
+     .start = in_old_chunk, .thread = {wait_on_to_be_cancelled, cancel}, WATCH},
     {0},
 };
 /* clang-format on */

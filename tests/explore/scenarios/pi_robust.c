@@ -60,6 +60,17 @@ static void trying_heir(void)
     visit_robust(FS_WAIT_NEVER, NULL);
 }
 
+/* The only other thread has ended, or is dead. */
+static void last_heir(void)
+{
+    bool died;
+
+    explore_wait_until_quiet();
+    explore_require(watch_robust_enter(&mutex, FS_WAIT_NEVER, NULL, &died),
+                    "a try fails although nobody has the mutex");
+    watch_robust_leave(&mutex);
+}
+
 static void timed_heir(void)
 {
     struct fs_deadline deadline = explore_deadline();
@@ -121,6 +132,9 @@ const struct explore_scenario pi_robust_scenarios[] = {
     {.name = "pi-robust/try", .about = "a try beside an owner that dies, and a sleeper",
      .world = {.deaths = 1}, .bound = ALL, .start = start_robust_mortal,
      .thread = {heir, trying_heir, heir}, WATCHED},
+    {.name = "pi-robust/try-last", .about = "a try after an owner that has died or not",
+     .world = {.deaths = 1}, .bound = ALL, .start = start_robust_mortal,
+     .thread = {heir, last_heir}, WATCHED},
     {.name = "pi-robust/timed", .about = "a sleeper gives up as the owner dies",
      .world = {.deaths = 1, .timeouts = 1}, .bound = ALL, .start = start_robust_mortal,
      .thread = {heir, timed_heir, heir}, WATCHED},

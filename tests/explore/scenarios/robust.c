@@ -67,6 +67,11 @@ static void four_with_mortal_first(void)
     crowd(4, 1);
 }
 
+static void four_with_two_mortals(void)
+{
+    crowd(4, 3);
+}
+
 static void two_mutexes(void)
 {
     set_up(ROBUST, 0, 1);
@@ -116,6 +121,24 @@ static void visitor_twice(void)
 static void trier(void)
 {
     visit(FS_WAIT_NEVER, NULL);
+}
+
+/* The only other thread has ended, or is dead. */
+static void last_trier(void)
+{
+    bool died;
+
+    explore_wait_until_quiet();
+    explore_require(watch_robust_enter(&mutex, FS_WAIT_NEVER, NULL, &died),
+                    "a try fails although nobody has the mutex");
+    watch_robust_leave(&mutex);
+}
+
+/* Comes only when the mutex is a dead owner's, perhaps before the sleeper woken by that death. */
+static void heir_in_passing(void)
+{
+    if (fs_load_relaxed(&mutex.word) & FS_PI_OWNER_DIED)
+        trier();
 }
 
 static void timed_visitor(void)
@@ -220,6 +243,13 @@ const struct explore_scenario robust_scenarios[] = {
     {.name = "robust/try-dies", .about = "one that tries dies, with the mutex or without",
      .world = {.deaths = 1}, .bound = ALL, .start = first_is_mortal,
      .thread = {trier, visitor_twice}, WATCHED},
+    {.name = "robust/try-last", .about = "a try after an owner that has died or not",
+     .world = {.deaths = 1}, .bound = ALL, .start = first_is_mortal,
+     .thread = {visitor, last_trier}, WATCHED},
+    {.name = "robust/heir-in-passing", .about = "it comes before the woken sleeper, which dies",
+     .world = {.deaths = 2}, .bound = ALL, .only_full = true,
+     .start = four_with_two_mortals, .thread = {visitor, visitor, visitor, heir_in_passing},
+     WATCHED},
     {.name = "robust/try-before-sleeper", .about = "a try takes what a sleeper was woken for",
      .bound = ALL, .start = all_live, .thread = {visitor, trier, visitor}, WATCHED},
     {.name = "robust/timed", .about = "a sleeper gives up, the owner dies",

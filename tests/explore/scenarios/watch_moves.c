@@ -35,13 +35,22 @@ static bool is_release(const struct watched *watch, uint32_t old, uint32_t new)
     return new == FS_LOCK_FREE;
 }
 
+/* Older unlocks of the C library take one from the word first, and then clear it and wake. */
+static bool is_older_unlock(const struct watched *watch, uint32_t old, uint32_t new)
+{
+    return watch->turned_over && old == FS_LOCK_HUNGRY && new == WATCH_OLDER_HUNGRY;
+}
+
 /* A change of a word that stays locked. */
 static bool is_note(const struct watched *watch, bool by_holder, uint32_t old, uint32_t new)
 {
     if (new == FS_LOCK_CONTENDED)
         return old == FS_LOCK_LOCKED || by_holder || watch->turned_over; /* the C library's 2 */
     if (new == FS_LOCK_HUNGRY)
-        return old == FS_LOCK_CONTENDED && watch->scope == FS_SCOPE_PRIVATE; /* relock, too */
+        return (old == FS_LOCK_CONTENDED || old == WATCH_OLDER_HUNGRY) &&
+               watch->scope == FS_SCOPE_PRIVATE; /* also by a holder who waits for himself */
+    if (by_holder && is_older_unlock(watch, old, new))
+        return true;
     return by_holder && old == FS_LOCK_CONTENDED && new == FS_LOCK_LOCKED;
 }
 
@@ -63,11 +72,12 @@ static void release(struct watched *watch, unsigned thread, uint32_t old, uint32
                     "W5: thread %u releases what thread %d holds", thread, watch->holder - 1);
     explore_require(is_release(watch, old, new), "W5: thread %u releases by %u -> %u", thread, old,
                     new);
+    explore_require(!watch->drops_hunger, "W5: thread %u, the holder, by 6 -> 2", thread);
     watch_mutex_note_release(watch, thread, old);
     watch->holder = 0;
-    watch->relying = RELIES_NOT;
-    if (old != FS_LOCK_LOCKED)
+    if (old != FS_LOCK_LOCKED || watch->relying != RELIES_NOT)
         watch->releasing |= WATCH_BIT(thread);
+    watch->relying = RELIES_NOT;
     if (new == FS_LOCK_GRANTED) {
         watch->granter = (uint8_t)(thread + 1);
         watch->meant = watch_sleepers_with(watch->word, FS_LOCK_BIT_HUNGRY);
@@ -80,8 +90,10 @@ static void note(struct watched *watch, unsigned thread, uint32_t old, uint32_t 
 
     explore_require(is_note(watch, by_holder, old, new), "W5: thread %u, %sthe holder, by %u -> %u",
                     thread, by_holder ? "" : "not ", old, new);
+    if (by_holder && old == FS_LOCK_HUNGRY)
+        watch->drops_hunger = !watch->turned_over;
     if (by_holder)
-        watch->relying = new == FS_LOCK_LOCKED ? RELIES_UNSEEN : RELIES_NOT;
+        watch->relying = (new &FS_LOCK_LOCKED) != 0 ? RELIES_UNSEEN : RELIES_NOT;
     else
         watch_not_a_carrier(watch, thread);
 }

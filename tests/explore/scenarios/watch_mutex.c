@@ -15,6 +15,7 @@ void watch_mutex_note_kind(struct watched *watch, unsigned thread, uint32_t old,
                     thread, watch->holder - 1);
     explore_require(!watch->debt, "M4: thread %u turns over a mutex with a debt", thread);
     watch->turned_over = true;
+    watch->drops_hunger = false;
 }
 
 void watch_mutex_note_release(struct watched *watch, unsigned thread, uint32_t old)

@@ -6,6 +6,9 @@
 
 #include "watch_word.h"
 
+/* A hungry word in the middle of an unlock by an older C library. */
+#define WATCH_OLDER_HUNGRY (FS_LOCK_HUNGRY - 1)
+
 #define WATCH_BIT(thread) ((uint8_t)(1u << (thread)))
 
 /* The holder in fs_word_lock_rely_on: the word is "locked" already, and he has still to see whether
@@ -35,6 +38,7 @@ struct watched {
     uint8_t meant;   /* who slept with the hungry bit then, until one of them is awake */
     bool strangers;
     bool turned_over;
+    bool drops_hunger;  /* the holder has made a hungry word contended: to turn it over? */
     bool debt_is_fresh; /* taken on just now: the word is going to be made contended */
 };
 

@@ -251,7 +251,8 @@ static void check_word(const struct watched *watch)
     explore_require(value == watch->value, "W5: the word became %u without an atomic operation",
                     value);
     explore_require(value <= FS_LOCK_CONTENDED || value == FS_LOCK_GRANTED ||
-                        value == FS_LOCK_HUNGRY,
+                        value == FS_LOCK_HUNGRY ||
+                        (value == WATCH_OLDER_HUNGRY && watch->turned_over),
                     "W1: the word is %u", value);
     if (asleep == 0 || value == FS_LOCK_CONTENDED || value == FS_LOCK_HUNGRY)
         return;

@@ -3,16 +3,9 @@
    (fs_word_lock_acquire_among, fs_word_lock_rely_on), as lock/broadcast.c has them: while another
    member is awake, a release wakes nobody; the last of a batch wakes the next batch. Here without
    a condition variable or a mutex around. */
-#include "explore.h"
-#include "lock/settings.h"
-#include "lock/word_lock.h"
-#include "watch_word.h"
+#include "word_parts.h"
 
 #define BATCH 2
-
-static struct {
-    fs_word word; /* what explore_kill_memory takes away */
-} object;
 
 static fs_word gate;  /* where members sleep before they are moved */
 static fs_word awake; /* as in struct fs_group */
@@ -22,12 +15,9 @@ static unsigned batch; /* how many the last of a batch wakes */
 
 static void start_with(unsigned spin, unsigned size)
 {
-    fs_settings.spin = spin;
-    fs_settings.processors = 2;
     batch = size;
-    watch_word_begin(&object.word, FS_SCOPE_PRIVATE);
-    watch_word_counts(&object.word, &awake);
-    explore_name(&object.word, sizeof object.word, "word");
+    word_start(FS_SCOPE_PRIVATE, spin);
+    watch_word_counts(&word_object.word, &awake);
     explore_name(&gate, sizeof gate, "gate");
     explore_name(&awake, sizeof awake, "awake");
     explore_name(&crowded, sizeof crowded, "crowded");
@@ -54,60 +44,41 @@ static void start_three_users(void)
     users = 3;
 }
 
-/* ---- threads ------------------------------------------------------------------------------ */
-
-static void lock(void)
-{
-    explore_require(fs_word_lock_acquire(&object.word, NULL, FS_SCOPE_PRIVATE) == 0,
-                    "an acquisition for ever fails");
-}
-
-static void lock_once(void)
-{
-    lock();
-    watch_word_inside(&object.word);
-    fs_word_lock_release(&object.word);
-}
-
-static void lock_twice(void)
-{
-    lock_once();
-    lock_once();
-}
+/* ---- threads --------------------------------------------------------------------- */
 
 /* Holds the word when the members come: some of them have to sleep again. */
 static void lock_for_long(void)
 {
-    lock();
+    word_lock();
     for (unsigned i = 0; i < 2; i++) {
-        watch_word_inside(&object.word);
+        watch_word_inside(&word_object.word);
         explore_pause();
     }
-    fs_word_lock_release(&object.word);
+    fs_word_lock_release(&word_object.word);
 }
 
 /* Wakes a batch with one call, as the payment of a debt on the word would. */
 static void release_with_batch(void)
 {
-    uint32_t released = fs_word_lock_release_quietly(&object.word, true);
+    uint32_t released = fs_word_lock_release_quietly(&word_object.word, true);
     int woken = 0;
 
     if (released != FS_LOCK_LOCKED)
-        woken =
-            fs_futex_wake_bitset(&object.word, (int)batch, FS_LOCK_BITS_ORDINARY, FS_SCOPE_PRIVATE);
+        woken = fs_futex_wake_bitset(&word_object.word, (int)batch, FS_LOCK_BITS_ORDINARY,
+                                     FS_SCOPE_PRIVATE);
     if (woken == 0 || released == FS_LOCK_HUNGRY)
-        fs_word_lock_wake_after(&object.word, released, FS_SCOPE_PRIVATE);
+        fs_word_lock_wake_after(&word_object.word, released, FS_SCOPE_PRIVATE);
 }
 
 static void move_members(void)
 {
-    lock();
-    watch_word_inside(&object.word);
+    word_lock();
+    watch_word_inside(&word_object.word);
     fs_store_release(&gate, 1);
-    fs_word_lock_mark_contended(&object.word);
-    explore_require(
-        fs_futex_cmp_requeue(&gate, &object.word, 1, 0, FS_WAKE_ALL, FS_SCOPE_PRIVATE, NULL) == 0,
-        "a move fails");
+    fs_word_lock_mark_contended(&word_object.word);
+    explore_require(fs_futex_cmp_requeue(&gate, &word_object.word, 1, 0, FS_WAKE_ALL,
+                                         FS_SCOPE_PRIVATE, NULL) == 0,
+                    "a move fails");
 }
 
 static void send_off(void)
@@ -134,16 +105,16 @@ static void send_off_three_sleeping(void)
 static void join(void)
 {
     fs_futex_wait_bitset(&gate, 0, FS_LOCK_BITS_ORDINARY, NULL, FS_SCOPE_PRIVATE);
-    if (fs_word_lock_acquire_among(&object.word, &awake))
+    if (fs_word_lock_acquire_among(&word_object.word, &awake))
         fs_store_relaxed(&crowded, 1);
-    watch_word_inside(&object.word);
+    watch_word_inside(&word_object.word);
 }
 
 /* Sees to it that the others follow. */
 static void leave(void)
 {
-    if (fs_load_relaxed(&crowded) != 0 || fs_word_lock_rely_on(&object.word, &awake))
-        fs_word_lock_release(&object.word);
+    if (fs_load_relaxed(&crowded) != 0 || fs_word_lock_rely_on(&word_object.word, &awake))
+        fs_word_lock_release(&word_object.word);
     else
         release_with_batch();
 }
@@ -157,17 +128,17 @@ static void be_member(void)
 static void be_member_then_lock(void)
 {
     be_member();
-    lock_once();
+    word_lock_once();
 }
 
-/* ---- the memory goes with the last of them --------------------------------------------------- */
+/* ---- the memory goes with the last of them --------------------------------------- */
 
 static void free_object_if(bool last)
 {
     if (!last)
         return;
-    watch_word_end(&object.word);
-    explore_kill_memory(&object, sizeof object);
+    watch_word_end(&word_object.word);
+    explore_kill_memory(&word_object, sizeof word_object);
 }
 
 static void send_off_and_free(void)
@@ -192,8 +163,7 @@ static void be_member_and_free(void)
     free_object_if(last);
 }
 
-/* ---- checks ------------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------- */
 
 static void finish(void)
 {
@@ -203,10 +173,14 @@ static void finish(void)
 }
 
 /* Controls: that the states which these scenarios are about are reached at all. */
-static void observe_reliance(const struct explore_event *event)
+static void observe_reliance(
+
+#define WATCHED .check = watch_word_check, .observe = watch_word_observe, .finish = finish
+
+    const struct explore_event *event)
 {
     watch_word_observe(event);
-    explore_require(event->word != &object.word || event->kind != EVENT_WRITE ||
+    explore_require(event->word != &word_object.word || event->kind != EVENT_WRITE ||
                         event->old != FS_LOCK_CONTENDED || event->new != FS_LOCK_LOCKED,
                     "reached: a holder relies on another");
 }
@@ -217,8 +191,6 @@ static void observe_crowd(const struct explore_event *event)
     explore_require(event->word != &crowded || event->kind != EVENT_WRITE,
                     "reached: a member sleeps again");
 }
-
-#define WATCHED .check = watch_word_check, .observe = watch_word_observe, .finish = finish
 
 const struct explore_scenario members_scenarios[] = {
     {.name = "members/two",
@@ -237,7 +209,23 @@ const struct explore_scenario members_scenarios[] = {
      .about = "two members and a locker that is none, and may make a member sleep again",
      .bound = EXPLORE_EXHAUSTIVE,
      .start = start,
-     .thread = {send_off_sleeping, be_member, be_member, lock_once},
+     .thread = {send_off_sleeping, be_member, be_member, word_lock_once},
+     WATCHED},
+    {.name = "members/two-ordered",
+     .about = "two members under the C11 orders alone",
+     .bound = 2,
+     .full_bound = 3,
+     .modes = MODE_WEAK,
+     .start = start,
+     .thread = {send_off, be_member, be_member},
+     WATCHED},
+    {.name = "members/two-and-locker-ordered",
+     .about = "two members and a locker under the C11 orders alone",
+     .bound = 1,
+     .full_bound = 2,
+     .modes = MODE_WEAK,
+     .start = start,
+     .thread = {send_off_sleeping, be_member, be_member, word_lock_once},
      WATCHED},
     {.name = "members/two-and-holder",
      .about = "a locker that is no member holds the word for long",
@@ -249,7 +237,7 @@ const struct explore_scenario members_scenarios[] = {
      .about = "members that look several times, and a locker that is none",
      .bound = EXPLORE_EXHAUSTIVE,
      .start = start_spinning,
-     .thread = {send_off_sleeping, be_member, be_member, lock_once},
+     .thread = {send_off_sleeping, be_member, be_member, word_lock_once},
      WATCHED},
     {.name = "members/then-lockers",
      .about = "members come back as ordinary lockers at once",
@@ -259,9 +247,10 @@ const struct explore_scenario members_scenarios[] = {
      WATCHED},
     {.name = "members/sender-locks-again",
      .about = "a locker comes twice while the members follow each other",
-     .bound = EXPLORE_EXHAUSTIVE,
+     .bound = 3,
+     .full_bound = EXPLORE_EXHAUSTIVE,
      .start = start,
-     .thread = {send_off_sleeping, be_member, be_member, lock_twice},
+     .thread = {send_off_sleeping, be_member, be_member, word_lock_twice},
      WATCHED},
     {.name = "members/three",
      .about = "three members in batches of two",
@@ -280,7 +269,7 @@ const struct explore_scenario members_scenarios[] = {
      .bound = 2,
      .full_bound = 4,
      .start = start,
-     .thread = {send_off_three_sleeping, be_member, be_member, be_member, lock_once},
+     .thread = {send_off_three_sleeping, be_member, be_member, be_member, word_lock_once},
      WATCHED},
     {.name = "members/disturbed",
      .about = "members come back for nothing, or by a handler",
@@ -295,11 +284,12 @@ const struct explore_scenario members_scenarios[] = {
      .bound = 3,
      .full_bound = 5,
      .start = start,
-     .thread = {send_off_sleeping, be_member, be_member, lock_once},
+     .thread = {send_off_sleeping, be_member, be_member, word_lock_once},
      WATCHED},
     {.name = "members/freed",
      .about = "W4: the last of them frees the word while others are still in their releases",
      .bound = EXPLORE_EXHAUSTIVE,
+     .modes = MODE_TSO | MODE_WEAK,
      .start = start_three_users,
      .thread = {send_off_and_free, be_member_and_free, be_member_and_free},
      WATCHED},
@@ -319,7 +309,7 @@ const struct explore_scenario members_scenarios[] = {
      .must_fail = true,
      .finds = "reached: a member sleeps again",
      .start = start,
-     .thread = {send_off_sleeping, be_member, be_member, lock_once},
+     .thread = {send_off_sleeping, be_member, be_member, word_lock_once},
      .check = watch_word_check,
      .observe = observe_crowd,
      .finish = finish},

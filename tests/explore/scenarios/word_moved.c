@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Parts of the lock word's calls that other locks use: the two halves of a release, and sleepers of
+   another word that its holder moves here, who acquire it as woken ones. */
+#include "word_parts.h"
+
+static fs_word gate; /* where those sleep who are moved to the word; closed while it is 0 */
+
+static void start(void)
+{
+    word_start_private();
+    explore_name(&gate, sizeof gate, "gate");
+}
+
+static void release_in_halves(void)
+{
+    uint32_t released;
+
+    word_lock();
+    watch_word_inside(&word_object.word);
+    released = fs_word_lock_release_quietly(&word_object.word, true);
+    explore_step("between the halves");
+    fs_word_lock_wake_after(&word_object.word, released, FS_SCOPE_PRIVATE);
+}
+
+/* The gate opens before anybody is moved, so that nobody goes back to it. */
+static void move_sleepers(void)
+{
+    word_lock();
+    watch_word_inside(&word_object.word);
+    fs_store_release(&gate, 1);
+    fs_word_lock_mark_contended(&word_object.word);
+    explore_require(fs_futex_cmp_requeue(&gate, &word_object.word, 1, 0, FS_WAKE_ALL,
+                                         FS_SCOPE_PRIVATE, NULL) == 0,
+                    "a move fails");
+    fs_word_lock_release(&word_object.word);
+}
+
+static void wait_to_be_moved(void)
+{
+    fs_futex_wait_bitset(&gate, 0, FS_LOCK_BITS_ORDINARY, NULL, FS_SCOPE_PRIVATE);
+    explore_require(fs_word_lock_acquire_slow(&word_object.word, NULL, FS_SCOPE_PRIVATE, true) == 0,
+                    "an acquisition for ever fails");
+    word_unlock();
+}
+
+const struct explore_scenario word_moved_scenarios[] = {
+    {.name = "word/halves",
+     .about = "the two halves of a release, and others between them",
+     .bound = EXPLORE_EXHAUSTIVE,
+     .modes = MODE_TSO | MODE_WEAK,
+     .start = start,
+     .thread = {release_in_halves, word_lock_once, word_lock_once},
+     WORD_WATCHED},
+    {.name = "word/two-halves",
+     .about = "two releasers on their way to a wake at once",
+     .bound = EXPLORE_EXHAUSTIVE,
+     .start = start,
+     .thread = {release_in_halves, release_in_halves, word_lock_once},
+     WORD_WATCHED},
+    {.name = "word/moved",
+     .about = "sleepers moved to the word by its holder acquire as woken ones, beside a locker",
+     .bound = EXPLORE_EXHAUSTIVE,
+     .modes = MODE_TSO | MODE_WEAK,
+     .start = start,
+     .thread = {move_sleepers, wait_to_be_moved, word_lock_once},
+     WORD_WATCHED},
+    {.name = "word/two-moved",
+     .about = "two sleepers are moved, beside a locker",
+     .bound = EXPLORE_EXHAUSTIVE,
+     .start = start,
+     .thread = {move_sleepers, wait_to_be_moved, wait_to_be_moved, word_lock_once},
+     WORD_WATCHED},
+    {.name = "word/moved-and-disturbed",
+     .about = "moved sleepers come back for nothing, or by a handler",
+     .world = {.spurious = 1, .interrupts = 1},
+     .bound = EXPLORE_EXHAUSTIVE,
+     .start = start,
+     .thread = {move_sleepers, wait_to_be_moved, word_lock_once},
+     WORD_WATCHED},
+    {0},
+};
