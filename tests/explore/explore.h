@@ -122,6 +122,7 @@ extern const struct explore_scenario breaks_scenarios[];
 extern const struct explore_scenario breaks_condition_scenarios[];
 extern const struct explore_scenario breaks_moves_scenarios[];
 extern const struct explore_scenario breaks_robust_scenarios[];
+extern const struct explore_scenario guarded_scenarios[];
 extern const struct explore_scenario extra_scenarios[];
 
 /* ---- from anywhere ----------------------------------------------------------- */

@@ -39,6 +39,7 @@ static const struct explore_scenario *const scenarios[] = {
     breaks_condition_scenarios,
     breaks_moves_scenarios,
     breaks_robust_scenarios,
+    guarded_scenarios,
     extra_scenarios,
     NULL,
 };

@@ -170,7 +170,7 @@ const struct explore_scenario word_scenarios[] = {
      .bound = 3,
      .full_bound = EXPLORE_EXHAUSTIVE,
      .start = word_start_private,
-     .thread = {word_lock_once, lock_until_soon, word_lock_once},
+     .thread = {word_lock_twice, lock_until_soon, word_lock_once},
      WORD_WATCHED_WITH_GRANT},
     {.name = "word/timed-shared",
      .about = "one of three lockers of a shared word gives up",
