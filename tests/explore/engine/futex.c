@@ -10,21 +10,10 @@
 #include "lock/robust_list.h"
 #include "weak.h"
 
-/* Every call is a point, and drains the caller's store buffer. */
-static void enter(void)
+void futex_enter(void)
 {
     world_point(false);
     order_system_call();
-}
-
-uint32_t futex_next_rank(void)
-{
-    uint32_t rank = 0;
-
-    for (unsigned i = 0; i < world.count; i++)
-        if (world_is_asleep(i) && world.threads[i].sleep.rank >= rank)
-            rank = world.threads[i].sleep.rank + 1;
-    return rank;
 }
 
 uint32_t futex_best(const fs_word *w, unsigned kinds, uint32_t bits, unsigned scope)
@@ -68,7 +57,7 @@ int fs_futex_wait_bitset(fs_word *w, uint32_t expected, uint32_t bits,
 {
     struct thread *me = world_self();
 
-    enter();
+    futex_enter();
     memory_check(w, sizeof *w, "futex wait");
     if (order_kernel_load(w) != expected) {
         if (session.tracing)
@@ -112,15 +101,12 @@ int futex_wake_matching(fs_word *w, int count, uint32_t bits, unsigned scope)
 
 int fs_futex_wake_bitset(fs_word *w, int count, uint32_t bits, enum fs_scope scope)
 {
-    int woken;
-
-    enter();
+    futex_enter();
     session.where = __builtin_return_address(0);
     world_event(EVENT_WAKE, session.current, w, NULL, bits, (uint64_t)(uint32_t)count);
     if (futex_best(w, INHERITING, FS_MATCH_ANY, scope) != 0)
         return 0;
-    woken = futex_wake_matching(w, count, bits, scope);
-    return woken;
+    return futex_wake_matching(w, count, bits, scope);
 }
 
 int fs_futex_wake(fs_word *w, int count, enum fs_scope scope)
@@ -133,7 +119,6 @@ static void move_one(unsigned thread, fs_word *to)
     fs_word *from = world.threads[thread].sleep.word;
 
     world.threads[thread].sleep.word = to;
-    world.threads[thread].sleep.rank = futex_next_rank();
     world_event(EVENT_MOVE, thread, from, to, 0, session.current);
 }
 
@@ -165,14 +150,14 @@ static int requeue(fs_word *from, fs_word *to, int wake, int move, enum fs_scope
 int fs_futex_requeue(fs_word *from, fs_word *to, int wake, int move, enum fs_scope scope,
                      int *affected)
 {
-    enter();
+    futex_enter();
     return requeue(from, to, wake, move, scope, affected);
 }
 
 int fs_futex_cmp_requeue(fs_word *from, fs_word *to, uint32_t expected, int wake, int move,
                          enum fs_scope scope, int *affected)
 {
-    enter();
+    futex_enter();
     session.where = __builtin_return_address(0);
     memory_check(from, sizeof *from, "futex requeue");
     if (order_kernel_load(from) != expected)
@@ -198,12 +183,17 @@ unsigned fs_system_thread_priority(void)
     return session.current == EXPLORE_NOBODY ? 0 : world.threads[session.current].priority;
 }
 
-bool fs_system_thread_exists(uint32_t id)
+unsigned futex_thread_of(uint32_t id)
 {
     for (unsigned i = 0; i < world.count; i++)
-        if (world.threads[i].id == id)
-            return !world.threads[i].dead;
-    return false;
+        if (world.threads[i].id == id && !world.threads[i].dead)
+            return i;
+    return EXPLORE_NOBODY;
+}
+
+bool fs_system_thread_exists(uint32_t id)
+{
+    return futex_thread_of(id) != EXPLORE_NOBODY;
 }
 
 void fs_system_yield(void)
@@ -253,7 +243,7 @@ void *fs_system_map_wiped(size_t size, bool *wiped)
 
     *wiped = true;
     if (at)
-        for (unsigned i = 0; i < sizeof world.wiped / sizeof world.wiped[0]; i++)
+        for (unsigned i = 0; i < WIPED_MAX; i++)
             if (world.wiped[i].from == 0) {
                 world.wiped[i] = (struct dead_range){(uintptr_t)at, (uintptr_t)at + size};
                 return at;

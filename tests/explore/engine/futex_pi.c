@@ -9,12 +9,6 @@
 
 #define QUEUED (1u << SLEEP_PI | 1u << SLEEP_PI_MOVED)
 
-static void enter(void)
-{
-    world_point(false);
-    order_system_call();
-}
-
 static uint32_t peek(const fs_word *w)
 {
     return (uint32_t)order_peek(w, sizeof *w);
@@ -25,19 +19,11 @@ static uint32_t queued(const fs_word *w, enum fs_scope scope)
     return futex_best(w, QUEUED, FS_MATCH_ANY, scope);
 }
 
-static unsigned thread_of(uint32_t id)
-{
-    for (unsigned i = 0; i < world.count; i++)
-        if (world.threads[i].id == id && !world.threads[i].dead)
-            return i;
-    return EXPLORE_NOBODY;
-}
-
 /* Whether the owner of the word waits, perhaps through others, for the thread. */
 static bool closes_a_circle(unsigned thread, const fs_word *w)
 {
     for (unsigned n = 0; n < EXPLORE_THREADS; n++) {
-        unsigned owner = thread_of(peek(w) & FS_PI_TID_MASK);
+        unsigned owner = futex_thread_of(peek(w) & FS_PI_TID_MASK);
 
         if (owner == thread)
             return true;
@@ -65,7 +51,7 @@ static int take(unsigned thread, fs_word *w, enum fs_scope scope)
     }
     if (!(old & FS_PI_WAITERS))
         order_write_by_kernel(thread, w, old | FS_PI_WAITERS);
-    if (owner != 0 && queued(w, scope) == 0 && thread_of(owner) == EXPLORE_NOBODY)
+    if (owner != 0 && queued(w, scope) == 0 && futex_thread_of(owner) == EXPLORE_NOBODY)
         return ESRCH;
     return closes_a_circle(thread, w) ? EDEADLK : EBUSY;
 }
@@ -75,7 +61,7 @@ int fs_futex_lock_pi(fs_word *w, const struct fs_deadline *deadline, enum fs_sco
     struct thread *me = world_self();
     int err;
 
-    enter();
+    futex_enter();
     memory_check(w, sizeof *w, "futex lock");
     err = take(session.current, w, scope);
     if (err != EBUSY)
@@ -93,7 +79,7 @@ int fs_futex_trylock_pi(fs_word *w, enum fs_scope scope)
 {
     int err;
 
-    enter();
+    futex_enter();
     memory_check(w, sizeof *w, "futex trylock");
     err = take(session.current, w, scope);
     return err == EBUSY ? EAGAIN : err;
@@ -116,7 +102,7 @@ static void hand_over(unsigned thread, fs_word *w, uint32_t flags, enum fs_scope
 
 int fs_futex_unlock_pi(fs_word *w, enum fs_scope scope)
 {
-    enter();
+    futex_enter();
     memory_check(w, sizeof *w, "futex unlock");
     if ((peek(w) & FS_PI_TID_MASK) != fs_system_thread_id())
         return EPERM;
@@ -129,7 +115,7 @@ int fs_futex_wait_requeue_pi(fs_word *from, uint32_t expected, fs_word *pi,
 {
     struct thread *me = world_self();
 
-    enter();
+    futex_enter();
     memory_check(from, sizeof *from, "futex wait");
     if (order_kernel_load(from) != expected)
         return EAGAIN;
@@ -155,7 +141,6 @@ static int move_to_pi(unsigned thread, fs_word *from, fs_word *pi, enum fs_scope
     } else if (err == EBUSY) {
         sleep->word = pi;
         sleep->kind = SLEEP_PI_MOVED;
-        sleep->rank = futex_next_rank();
         world_event(EVENT_MOVE, thread, from, pi, 0, session.current);
         err = 0;
     }
@@ -168,7 +153,7 @@ int fs_futex_cmp_requeue_pi(fs_word *from, fs_word *pi, uint32_t expected, int m
     int done = 0;
     int err = 0;
 
-    enter();
+    futex_enter();
     memory_check(from, sizeof *from, "futex requeue");
     memory_check(pi, sizeof *pi, "futex requeue");
     if (order_kernel_load(from) != expected)

@@ -193,7 +193,6 @@ void memory_save(struct snapshot *snapshot)
             _exit(2);
         }
     }
-    snapshot->size = size;
     snapshot->lines = touched_count;
     to = put(snapshot->bytes, &world, world_size());
     to = put(to, module_bytes, module_size);
@@ -328,58 +327,50 @@ static bool is_on_a_stack(const void *at)
 
 /* A plain access is a point where a mortal thread may die; and so is the first one to an object
    behind an atomic access, which may have been the one that let others free the object. */
-static void stop_at_plain(const void *at, bool writes)
+static void stop_at_plain(struct thread *me, const void *at, bool writes)
 {
-    struct thread *me = world_self();
-
-    if (!me || !((writes && me->mortal && world.left.deaths != 0) ||
-                 (me->after_atomic && trace_is_named(at))))
+    if (!((writes && me->mortal && world.left.deaths != 0) ||
+          (me->after_atomic && trace_is_named(at))))
         return;
     world_point(false);
     me->after_atomic = false;
 }
 
-static void on_write(void *at, size_t size)
+static void on_plain(const void *at, size_t size, bool writes)
 {
-    if (is_on_a_stack(at))
-        return;
-    stop_at_plain(at, true);
-    memory_check(at, size, "write");
-    if (session.mode == MODE_WEAK && world_self())
-        weak_plain(at, size, true);
-    memory_touch(at, size);
-}
+    struct thread *me = world_self();
 
-static void on_read(void *at, size_t size)
-{
     if (is_on_a_stack(at))
         return;
-    stop_at_plain(at, false);
-    memory_check(at, size, "read");
-    if (session.mode == MODE_WEAK && world_self())
-        weak_plain(at, size, false);
+    if (me)
+        stop_at_plain(me, at, writes);
+    memory_check(at, size, writes ? "write" : "read");
+    if (session.mode == MODE_WEAK && me)
+        weak_plain(at, size, writes);
+    if (writes)
+        memory_touch(at, size);
 }
 
 #define DEFINE_HOOKS(size)                                                                         \
     void __tsan_read##size(void *at);                                                              \
     void __tsan_read##size(void *at)                                                               \
     {                                                                                              \
-        on_read(at, size);                                                                         \
+        on_plain(at, size, false);                                                                 \
     }                                                                                              \
     void __tsan_write##size(void *at);                                                             \
     void __tsan_write##size(void *at)                                                              \
     {                                                                                              \
-        on_write(at, size);                                                                        \
+        on_plain(at, size, true);                                                                  \
     }                                                                                              \
     void __tsan_unaligned_read##size(void *at);                                                    \
     void __tsan_unaligned_read##size(void *at)                                                     \
     {                                                                                              \
-        on_read(at, size);                                                                         \
+        on_plain(at, size, false);                                                                 \
     }                                                                                              \
     void __tsan_unaligned_write##size(void *at);                                                   \
     void __tsan_unaligned_write##size(void *at)                                                    \
     {                                                                                              \
-        on_write(at, size);                                                                        \
+        on_plain(at, size, true);                                                                  \
     }
 
 /* NOLINTBEGIN: names of the compiler's */
@@ -392,13 +383,13 @@ DEFINE_HOOKS(16)
 void __tsan_read_range(void *at, size_t size);
 void __tsan_read_range(void *at, size_t size)
 {
-    on_read(at, size);
+    on_plain(at, size, false);
 }
 
 void __tsan_write_range(void *at, size_t size);
 void __tsan_write_range(void *at, size_t size)
 {
-    on_write(at, size);
+    on_plain(at, size, true);
 }
 
 void __tsan_func_entry(void *caller);

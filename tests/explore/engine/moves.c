@@ -157,7 +157,6 @@ static void restart(unsigned thread)
         return;
     }
     sleep->word = sleep->origin;
-    sleep->rank = futex_next_rank();
     world_event(EVENT_MOVE, thread, from, sleep->word, 0, 0);
 }
 

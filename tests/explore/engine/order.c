@@ -104,18 +104,15 @@ static const struct buffered_store *find_own(const struct thread *me, const void
     return NULL;
 }
 
-uint64_t sim_load(const void *at, unsigned size, int order)
+/* The running thread's accesses, after their point; `where` is their caller, for the trace. */
+static uint64_t load(const void *at, unsigned size, int order, const void *where)
 {
-    struct thread *me = world_self();
     const struct buffered_store *own;
     uint64_t value;
 
-    if (!me)
-        return order_peek(at, size);
-    world_point(false);
-    session.where = __builtin_return_address(0);
+    session.where = where;
     memory_check(at, size, "load");
-    own = find_own(me, at, size);
+    own = find_own(world_self(), at, size);
     value = own                         ? own->value
             : session.mode == MODE_WEAK ? weak_load(at, size, order)
                                         : order_peek(at, size);
@@ -123,16 +120,11 @@ uint64_t sim_load(const void *at, unsigned size, int order)
     return value;
 }
 
-void sim_store(void *at, unsigned size, uint64_t new, int order)
+static void store(void *at, unsigned size, uint64_t new, int order, const void *where)
 {
     struct thread *me = world_self();
 
-    if (!me) {
-        order_poke(at, size, new);
-        return;
-    }
-    world_point(false);
-    session.where = __builtin_return_address(0);
+    session.where = where;
     memory_check(at, size, "store");
     if (session.mode == MODE_WEAK) {
         weak_store(at, size, new, order);
@@ -147,6 +139,24 @@ void sim_store(void *at, unsigned size, uint64_t new, int order)
     me->buffer[me->buffered++] = (struct buffered_store){at, new, size};
     if (session.tracing)
         trace_note(session.current, "(a store waits in its buffer)");
+}
+
+uint64_t sim_load(const void *at, unsigned size, int order)
+{
+    if (!world_self())
+        return order_peek(at, size);
+    world_point(false);
+    return load(at, size, order, __builtin_return_address(0));
+}
+
+void sim_store(void *at, unsigned size, uint64_t new, int order)
+{
+    if (!world_self()) {
+        order_poke(at, size, new);
+        return;
+    }
+    world_point(false);
+    store(at, size, new, order, __builtin_return_address(0));
 }
 
 bool sim_cas(void *at, unsigned size, uint64_t *old, uint64_t new, int order)
@@ -214,10 +224,8 @@ uint64_t sim_rmw(void *at, unsigned size, int operation, uint64_t operand, int o
 
 void sim_fence(void)
 {
-    if (!world_self())
-        return;
-    world_point(false);
-    order_system_call();
+    if (world_self())
+        futex_enter();
 }
 
 /* ---- restartable sequences and barriers ------------------------------------------------ */
@@ -265,42 +273,19 @@ static bool goes_on(struct thread *me)
 
 bool explore_rseq_load(const fs_word *w, uint32_t *value)
 {
-    struct thread *me = world_self();
-    const struct buffered_store *own;
-
     world_point(false);
-    if (!goes_on(me))
+    if (!goes_on(world_self()))
         return false;
-    session.where = __builtin_return_address(0);
-    memory_check(w, sizeof *w, "load");
-    own = find_own(me, w, sizeof *w);
-    *value = (uint32_t)(own                         ? own->value
-                        : session.mode == MODE_WEAK ? weak_load(w, sizeof *w, SIM_RELAXED)
-                                                    : order_peek(w, sizeof *w));
-    world_event(EVENT_LOAD, session.current, w, NULL, 0, *value);
+    *value = (uint32_t)load(w, sizeof *w, SIM_RELAXED, __builtin_return_address(0));
     return true;
 }
 
 bool explore_rseq_commit(fs_word *w, uint32_t value)
 {
-    struct thread *me = world_self();
-
     world_point(false);
-    if (!goes_on(me))
+    if (!goes_on(world_self()))
         return false;
     explore_rseq_leave();
-    session.where = __builtin_return_address(0);
-    memory_check(w, sizeof *w, "store");
-    if (session.mode == MODE_WEAK) {
-        weak_store(w, sizeof *w, value, SIM_RELEASE);
-        return true;
-    }
-    if (session.mode == MODE_SC) {
-        order_write(session.current, w, sizeof *w, value);
-        return true;
-    }
-    if (me->buffered == BUFFER_MAX)
-        order_drain_one(session.current);
-    me->buffer[me->buffered++] = (struct buffered_store){w, value, sizeof *w};
+    store(w, sizeof *w, value, SIM_RELEASE, __builtin_return_address(0));
     return true;
 }

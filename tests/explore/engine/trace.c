@@ -96,15 +96,21 @@ static void name_in_group(size_t offset, char *buffer, size_t size)
              field_name(slot_fields, COUNT(slot_fields), offset % sizeof(struct fs_slot)));
 }
 
+/* The piece of mapped memory that the address is in; null. */
+static const struct dead_range *find_piece(uintptr_t at)
+{
+    for (unsigned i = 0; i < WIPED_MAX; i++)
+        if (at >= world.wiped[i].from && at < world.wiped[i].to)
+            return &world.wiped[i];
+    return NULL;
+}
+
 /* What lies in the pieces that waiter_group.c maps, both with a cache line of their own first. */
 static bool name_in_tables(uintptr_t at, char *buffer, size_t size)
 {
-    const struct dead_range *range = NULL;
+    const struct dead_range *range = find_piece(at);
     size_t offset;
 
-    for (unsigned i = 0; i < WIPED_MAX; i++)
-        if (at >= world.wiped[i].from && at < world.wiped[i].to)
-            range = &world.wiped[i];
     if (!range)
         return false;
     offset = at - range->from;
@@ -139,10 +145,7 @@ bool trace_has_name(const void *at)
 
     if (trace_is_named(at))
         return true;
-    for (unsigned i = 0; i < WIPED_MAX; i++)
-        if (address >= world.wiped[i].from && address < world.wiped[i].to)
-            return true;
-    return false;
+    return find_piece(address) != NULL;
 }
 
 const char *trace_name(const void *at, char *buffer, size_t size)

@@ -183,7 +183,6 @@ int world_sleep(void)
 {
     struct thread *me = &world.threads[session.current];
 
-    me->sleep.rank = futex_next_rank();
     me->state = THREAD_ASLEEP;
     me->idle = false;
     world_event(EVENT_SLEEP, session.current, me->sleep.word, NULL, me->sleep.expected,

@@ -43,7 +43,6 @@ struct sleep {
     fs_word *pi;
     uint32_t expected;
     uint32_t bits;
-    uint32_t rank; /* arrival, among those asleep */
     uint8_t kind;
     uint8_t scope;
     bool timed;
@@ -182,7 +181,6 @@ bool memory_is_dead(const void *at, size_t size);
 
 struct snapshot {
     unsigned char *bytes;
-    size_t size;
     size_t capacity;
     uint32_t lines;
 };
@@ -222,7 +220,13 @@ void futex_make_robust_head(unsigned thread);
 void futex_bury(unsigned thread);
 void futex_bury_pi(unsigned thread);
 int futex_wake_matching(fs_word *w, int count, uint32_t bits, unsigned scope);
-uint32_t futex_next_rank(void);
+
+/* What every call of the kernel begins with: a point, and the caller's stores become visible. */
+void futex_enter(void);
+
+/* The living thread with this id; EXPLORE_NOBODY. */
+unsigned futex_thread_of(uint32_t id);
+
 /* Among sleepers of this kind on the word: those of the highest priority, as bits. */
 uint32_t futex_best(const fs_word *w, unsigned kinds, uint32_t bits, unsigned scope);
 /* One of those bits; a question to the world if there are several. */
