@@ -32,6 +32,7 @@ struct explore_world {
     uint8_t jumps;      /* two milliseconds pass while somebody looks at the clock */
     uint8_t deaths;     /* a thread marked mortal dies, also between two plain accesses */
     uint8_t aborts;     /* a restartable sequence is preempted */
+    uint8_t retries;    /* the kernel answers EAGAIN to a call on a PI word */
 };
 
 /* One thing that happened, after it has. A buffered store happens when it becomes visible. */

@@ -5,7 +5,8 @@
 A mutant is a copy of one source with one small mistake. What it can affect is compiled again, all
 else is taken from an unmutated build in DIR/base, and the explorer runs the mutant's scenarios until
 one fails; that one must pass without the mistake. A mutant that no scenario notices survives, and
-so does the mistake, some day: the exit status is 1 then, and also if a mutant cannot be tried.
+so does the mistake, some day: the exit status is 1 then, and also if a mutant cannot be tried, or
+one that is listed as harmless is noticed.
 """
 
 import argparse
@@ -225,6 +226,8 @@ def explore(explorer, module, mutant, limit):
                 result.text = line["failure"]
             elif line["verdict"] == "CUT":
                 result.text = f"{line['scenario']} was cut short"
+                if mutant.harmless:
+                    result.verdict = "wrong"
         result.seconds = time.monotonic() - begun
         if result.verdict == "caught":
             break
@@ -303,7 +306,9 @@ def tell(results, seconds):
         if not result.is_as_expected():
             print(f"{result.mutant.name}: {result.verdict}. "
                   + (result.text if result.verdict == "wrong" else result.mutant.breaks))
+    listed = sum(result.verdict == "survived" and result.mutant.harmless for result in results)
     print(f"{len(results)} mutants: {caught} caught, {survived} survived"
+          + (f" ({listed} listed as harmless)" if listed else "")
           + (f", {wrong} could not be tried" if wrong else "") + f", in {seconds:.0f} s")
     print(f"{100 * fine // len(results)}%: Checks: {len(results)}, "
           f"Failures: {len(results) - fine - wrong}, Errors: {wrong}")
@@ -320,7 +325,7 @@ def parse(arguments):
     parser.add_argument("--only", metavar="PATTERN", action="append",
                         help="those whose name matches; may be given several times")
     parser.add_argument("--harmless", action="store_true",
-                        help="those that are listed as harmless, which must survive")
+                        help="only those that are listed as harmless, which must survive")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS",
                         help="of exploring, for each (%(default)s)")
@@ -338,7 +343,7 @@ def chosen(options):
     for mutant in every:
         mutated_text(mutant, options.source)  # before any work
     mutants = [mutant for mutant in every
-               if mutant.harmless == options.harmless
+               if (mutant.harmless or not options.harmless)
                and any(fnmatch.fnmatchcase(mutant.name, only) for only in options.only or ["*"])]
     if not mutants:
         raise Wrong("no such mutant")

@@ -22,7 +22,8 @@ with open(arguments["--module"], "rb") as file:
 if arguments["--scenario"] == "broken":
     sys.exit("no such thing")
 print(json.dumps({"scenario": arguments["--scenario"] + "/one", "schedules": 7, "states": 3,
-                  "verdict": "FAILED" if wrong else "passed",
+                  "verdict": "FAILED" if wrong else "CUT" if arguments["--scenario"] == "slow"
+                             else "passed",
                   "failure": "as told" if wrong else ""}))
 sys.exit(wrong)
 '''
@@ -167,10 +168,12 @@ class MutantsTool(unittest.TestCase):
         self.write("src/lock/said.h", '#define SAID "first goes wrong"\n')
         self.assertIn("does not pass without the mutant", self.run_tool().stdout)
 
-    def test_harmless_entries_are_left_out_unless_asked_for(self):
+    def test_harmless_entries_survive(self):
         self.mutant("a/caught", "first is fine", "first goes wrong", ["first"])
         self.mutant("a/harmless", "second is fine", "second goes", ["second"], harmless=True)
-        self.assertIn("1 mutants: 1 caught", self.run_tool().stdout)
+        done = self.run_tool()
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("2 mutants: 1 caught, 1 survived (1 listed as harmless)", done.stdout)
         done = self.run_tool("--harmless")
         self.assertEqual(done.returncode, 0)
         self.assertIn("1 mutants: 0 caught, 1 survived", done.stdout)
@@ -178,6 +181,13 @@ class MutantsTool(unittest.TestCase):
     def test_a_harmless_entry_that_is_noticed_makes_the_exit_status_1(self):
         self.mutant("a/harmless", "first is fine", "first goes wrong", ["first"], harmless=True)
         self.assertEqual(self.run_tool("--harmless").returncode, 1)
+
+    def test_a_harmless_entry_says_nothing_if_the_time_is_too_short(self):
+        self.mutant("a/harmless", "first is fine", "first goes wrong", ["slow"], harmless=True)
+        done, results = self.results()
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(results["a/harmless"]["verdict"], "wrong")
+        self.assertIn("slow/one was cut short", done.stdout)
 
     def test_a_pattern_chooses(self):
         self.mutant("a/one", "first is fine", "first goes wrong", ["first"])

@@ -329,5 +329,5 @@ void futex_bury(unsigned index)
         if (pending)
             bury_entry(index, head, pending, true);
     }
-    futex_bury_pi(index);
+    thread->exiting = futex_has_heirs(index);
 }

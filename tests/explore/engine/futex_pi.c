@@ -35,8 +35,18 @@ static bool closes_a_circle(unsigned thread, const fs_word *w)
     return false;
 }
 
+/* "The owner is about to exit" or "the word changed meanwhile": nothing that the caller could tell
+   from any other EAGAIN. */
+static bool says_again(void)
+{
+    if (world.left.retries == 0 || explore_choose(2, "the kernel asks to try again") == 0)
+        return false;
+    world.left.retries--;
+    return true;
+}
+
 /* Takes the word for the thread if it can be had. Returns 0 (held), EBUSY (to be queued behind the
-   owner; WAITERS is set), EDEADLK, ESRCH. */
+   owner; WAITERS is set), EAGAIN (WAITERS is set, too), EDEADLK, ESRCH. */
 static int take(unsigned thread, fs_word *w, enum fs_scope scope)
 {
     uint32_t old = peek(w);
@@ -46,11 +56,15 @@ static int take(unsigned thread, fs_word *w, enum fs_scope scope)
     if (owner == id)
         return EDEADLK;
     if (owner == 0 && queued(w, scope) == 0) {
+        if (says_again())
+            return EAGAIN;
         order_write_by_kernel(thread, w, (old & FS_PI_OWNER_DIED) | id);
         return 0;
     }
     if (!(old & FS_PI_WAITERS))
         order_write_by_kernel(thread, w, old | FS_PI_WAITERS);
+    if (owner != 0 && queued(w, scope) == 0 && says_again())
+        return EAGAIN;
     if (owner != 0 && queued(w, scope) == 0 && futex_thread_of(owner) == EXPLORE_NOBODY)
         return ESRCH;
     return closes_a_circle(thread, w) ? EDEADLK : EBUSY;
@@ -106,6 +120,8 @@ int fs_futex_unlock_pi(fs_word *w, enum fs_scope scope)
     memory_check(w, sizeof *w, "futex unlock");
     if ((peek(w) & FS_PI_TID_MASK) != fs_system_thread_id())
         return EPERM;
+    if (says_again())
+        return EAGAIN;
     hand_over(session.current, w, 0, scope);
     return 0;
 }
@@ -176,18 +192,35 @@ int fs_futex_cmp_requeue_pi(fs_word *from, fs_word *pi, uint32_t expected, int m
     return err;
 }
 
-/* A word whose owner has died with threads queued behind it goes to the first of them. */
+/* Whether the thread sleeps on a word that was the dead one's. The walk over the robust list has
+   marked it already, or it still names the dead thread: a mutex that is not robust. */
+static bool is_heir(unsigned thread, unsigned dead)
+{
+    const struct sleep *sleep = &world.threads[thread].sleep;
+    uint32_t owner;
+
+    if (!world_is_asleep(thread) || !(QUEUED & (1u << sleep->kind)))
+        return false;
+    owner = peek(sleep->word) & FS_PI_TID_MASK;
+    return owner == world.threads[dead].id || owner == 0;
+}
+
+bool futex_has_heirs(unsigned index)
+{
+    for (unsigned i = 0; i < world.count; i++)
+        if (is_heir(i, index))
+            return true;
+    return false;
+}
+
+/* The second half of a death: a word with threads queued behind it goes to the first of them. */
 void futex_bury_pi(unsigned index)
 {
-    for (unsigned i = 0; i < world.count; i++) {
-        struct sleep *sleep = &world.threads[i].sleep;
-
-        if (!world_is_asleep(i) || !(QUEUED & (1u << sleep->kind)))
-            continue;
-        /* The walk over the robust list has marked the word already, or the word still names the
-           dead thread: a mutex that is not robust. */
-        if ((peek(sleep->word) & FS_PI_TID_MASK) == world.threads[index].id ||
-            (peek(sleep->word) & FS_PI_TID_MASK) == 0)
-            hand_over(index, sleep->word, FS_PI_OWNER_DIED, (enum fs_scope)sleep->scope);
-    }
+    world.threads[index].exiting = false;
+    if (session.tracing)
+        trace_note(index, "the kernel hands on what it had");
+    for (unsigned i = 0; i < world.count; i++)
+        if (is_heir(i, index))
+            hand_over(index, world.threads[i].sleep.word, FS_PI_OWNER_DIED,
+                      (enum fs_scope)world.threads[i].sleep.scope);
 }

@@ -1,189 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The command: loads the module, picks scenarios, searches, prints a table. */
+/* The command: loads the module, picks scenarios, searches, prints a table. Its options are
+   options.c's. */
 #include <dlfcn.h>
 #include <fnmatch.h>
-#include <getopt.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "module.h"
-#include "search.h"
+#include "options.h"
 #include "trace.h"
-
-#define PATTERNS_MAX 64u
-
-struct options {
-    const char *module;
-    const char *patterns[PATTERNS_MAX];
-    unsigned pattern_count;
-    unsigned mode; /* 0: as the scenario says */
-    int bound;     /* -1: as the scenario says */
-    bool full;
-    bool until_failure;
-    bool traces; /* also of controls */
-    struct limits limits;
-    const char *replay;
-    FILE *json;
-    bool list;
-};
-
-struct totals {
-    unsigned run, failed;
-    bool any;
-};
-
-static const char usage[] =
-    "usage: explorer [OPTION]...\n"
-    "\n"
-    "  --scenario PATTERN  only scenarios whose names match (shell pattern; may be given again)\n"
-    "  --mode MODE         sc, tso or weak, whatever the scenario says\n"
-    "  --bound N           preemptions; \"none\" for all schedules\n"
-    "  --full              the scenarios and bounds that take long, too (also FASTSYNC_SOAK=1)\n"
-    "  --random RUNS       random schedules in place of all\n"
-    "  --seed N            of the random schedules (default 1)\n"
-    "  --time-limit S      per scenario and mode, in seconds; over it, the scenario counts as "
-    "failed\n"
-    "  --state-limit N     likewise\n"
-    "  --until-failure     end at the first failure\n"
-    "  --traces            print the schedules of controls, which fail as they should, too\n"
-    "  --replay STRING     follow the schedule that a failure has printed\n"
-    "  --json FILE         one line of JSON per scenario and mode; \"-\" for standard output\n"
-    "  --module FILE       the locks and scenarios (default: the one built beside this program)\n"
-    "  --list              the names and what they are about\n";
-
-static _Noreturn void refuse(const char *what, const char *value)
-{
-    fprintf(stderr, "explorer: %s%s (--help lists the options)\n", what, value);
-    exit(2);
-}
-
-static unsigned parse_mode(const char *text)
-{
-    if (strcmp(text, "sc") == 0)
-        return MODE_SC;
-    if (strcmp(text, "tso") == 0)
-        return MODE_TSO;
-    if (strcmp(text, "weak") == 0)
-        return MODE_WEAK;
-    refuse("no such mode: ", text);
-}
-
-static const char *mode_name(unsigned mode)
-{
-    return mode == MODE_SC ? "sc" : mode == MODE_TSO ? "tso" : "weak";
-}
-
-static uint64_t parse_number(const char *text)
-{
-    char *end;
-    unsigned long long number = strtoull(text, &end, 10);
-
-    if (*text == '\0' || *text == '-' || *end != '\0')
-        refuse("not a number: ", text);
-    return number;
-}
-
-enum {
-    OPTION_FIRST = 256,
-    SCENARIO,
-    MODE,
-    BOUND,
-    FULL,
-    RANDOM,
-    SEED,
-    TIME_LIMIT,
-    STATE_LIMIT,
-    UNTIL_FAILURE,
-    TRACES,
-    REPLAY,
-    JSON,
-    MODULE,
-    LIST,
-    HELP
-};
-
-static void parse(int argc, char **argv, struct options *options)
-{
-    static const struct option known[] = {
-        {"scenario", 1, NULL, SCENARIO},
-        {"mode", 1, NULL, MODE},
-        {"bound", 1, NULL, BOUND},
-        {"full", 0, NULL, FULL},
-        {"random", 1, NULL, RANDOM},
-        {"seed", 1, NULL, SEED},
-        {"time-limit", 1, NULL, TIME_LIMIT},
-        {"state-limit", 1, NULL, STATE_LIMIT},
-        {"until-failure", 0, NULL, UNTIL_FAILURE},
-        {"traces", 0, NULL, TRACES},
-        {"replay", 1, NULL, REPLAY},
-        {"json", 1, NULL, JSON},
-        {"module", 1, NULL, MODULE},
-        {"list", 0, NULL, LIST},
-        {"help", 0, NULL, HELP},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
-        switch (option) {
-        case SCENARIO:
-            if (options->pattern_count == PATTERNS_MAX)
-                refuse("too many patterns: ", optarg);
-            options->patterns[options->pattern_count++] = optarg;
-            break;
-        case MODE:
-            options->mode = parse_mode(optarg);
-            break;
-        case BOUND:
-            options->bound =
-                strcmp(optarg, "none") == 0 ? EXPLORE_EXHAUSTIVE : (int)parse_number(optarg);
-            break;
-        case FULL:
-            options->full = true;
-            break;
-        case RANDOM:
-            options->limits.runs = parse_number(optarg);
-            break;
-        case SEED:
-            options->limits.seed = parse_number(optarg);
-            break;
-        case TIME_LIMIT:
-            options->limits.seconds = (double)parse_number(optarg);
-            break;
-        case STATE_LIMIT:
-            options->limits.states = parse_number(optarg);
-            break;
-        case UNTIL_FAILURE:
-            options->until_failure = true;
-            break;
-        case TRACES:
-            options->traces = true;
-            break;
-        case REPLAY:
-            options->replay = optarg;
-            break;
-        case JSON:
-            options->json = strcmp(optarg, "-") == 0 ? stdout : fopen(optarg, "w");
-            if (!options->json)
-                refuse("cannot write ", optarg);
-            break;
-        case MODULE:
-            options->module = optarg;
-            break;
-        case LIST:
-            options->list = true;
-            break;
-        case HELP:
-            fputs(usage, stdout);
-            exit(0);
-        default:
-            exit(2);
-        }
-    if (optind < argc)
-        refuse("unexpected argument: ", argv[optind]);
-}
 
 /* ---- the module ---------------------------------------------------------------------------- */
 
@@ -212,7 +39,7 @@ static int note_segments(struct dl_phdr_info *info, size_t size, void *path)
         from = protected_to;
     from = (from + 7) & ~(uintptr_t)7;
     if (from >= to)
-        refuse("the module has no variables: ", path);
+        options_refuse("the module has no variables: ", path);
     memory_set_module((void *)from, to - from, module->locals,
                       (size_t)((char *)module->locals_end - (char *)module->locals));
     trace_set_module(path, info->dlpi_addr);
@@ -225,10 +52,10 @@ static void load(const char *path)
     void *handle = absolute ? dlopen(absolute, RTLD_NOW | RTLD_LOCAL) : NULL;
 
     if (!handle)
-        refuse("cannot load the module: ", absolute ? dlerror() : path);
+        options_refuse("cannot load the module: ", absolute ? dlerror() : path);
     module = dlsym(handle, "explore_module");
     if (!module)
-        refuse("not a module of this explorer: ", path);
+        options_refuse("not a module of this explorer: ", path);
     dl_iterate_phdr(note_segments, absolute);
 }
 
@@ -253,7 +80,7 @@ static bool matches(const struct options *options, const char *name)
 static void print_path(const struct explore_scenario *scenario, unsigned mode,
                        const struct outcome *outcome)
 {
-    printf("  --replay='%s:%s:", scenario->name, mode_name(mode));
+    printf("  --replay='%s:%s:", scenario->name, options_mode_name(mode));
     for (unsigned i = 0; i < outcome->path_length;) {
         unsigned n = 1;
 
@@ -269,7 +96,7 @@ static void print_json(FILE *to, const struct explore_scenario *scenario, unsign
                        const char *bound, const struct outcome *outcome, const char *verdict)
 {
     fprintf(to, "{\"scenario\": \"%s\", \"mode\": \"%s\", \"bound\": \"%s\", \"states\": %llu, ",
-            scenario->name, mode_name(mode), bound, (unsigned long long)outcome->states);
+            scenario->name, options_mode_name(mode), bound, (unsigned long long)outcome->states);
     fprintf(to, "\"schedules\": %llu, \"depth\": %u, \"seconds\": %.2f, \"verdict\": \"%s\", ",
             (unsigned long long)outcome->schedules, outcome->depth, outcome->seconds, verdict);
     fputs("\"failure\": \"", to);
@@ -325,9 +152,9 @@ static void run(const struct options *options, const struct explore_scenario *sc
     totals->failed += !fine;
     format_bound(limits.bound, random, bound);
     if (options->json != stdout) {
-        printf("%-56s %-4s %6s %10llu %11llu %6u %7.2f  %s\n", scenario->name, mode_name(mode),
-               bound, (unsigned long long)outcome.states, (unsigned long long)outcome.schedules,
-               outcome.depth, outcome.seconds, verdict);
+        printf("%-56s %-4s %6s %10llu %11llu %6u %7.2f  %s\n", scenario->name,
+               options_mode_name(mode), bound, (unsigned long long)outcome.states,
+               (unsigned long long)outcome.schedules, outcome.depth, outcome.seconds, verdict);
         fflush(stdout);
     }
     if (options->json)
@@ -382,23 +209,23 @@ static int replay(const char *text)
     char mode[8] = "";
 
     if (!scenario || !path_at || path_at - mode_at > 7)
-        refuse("not a schedule of a known scenario: ", text);
+        options_refuse("not a schedule of a known scenario: ", text);
     memcpy(mode, mode_at + 1, (size_t)(path_at - mode_at - 1));
     for (const char *at = path_at + 1; *at;) {
         char *end;
         unsigned long choice = strtoul(at, &end, 10), n = 1;
 
         if (end == at)
-            refuse("not a schedule: ", text);
+            options_refuse("not a schedule: ", text);
         if (*end == 'x')
             n = strtoul(end + 1, &end, 10);
         while (n-- > 0 && length < sizeof path)
             path[length++] = (uint8_t)choice;
         at = *end == '.' ? end + 1 : end;
         if (*end != '.' && *end != '\0')
-            refuse("not a schedule: ", text);
+            options_refuse("not a schedule: ", text);
     }
-    if (!search_replay(scenario, (enum explore_mode)parse_mode(mode), path, length)) {
+    if (!search_replay(scenario, (enum explore_mode)options_parse_mode(mode), path, length)) {
         printf("  no failure\n");
         return 0;
     }
@@ -412,7 +239,7 @@ int main(int argc, char **argv)
     const char *soak = getenv("FASTSYNC_SOAK");
 
     options.full = soak && strcmp(soak, "1") == 0;
-    parse(argc, argv, &options);
+    options_parse(argc, argv, &options);
     world_prepare();
     memory_prepare();
     load(options.module);
@@ -435,7 +262,7 @@ int main(int argc, char **argv)
         }
 end:
     if (!totals.any)
-        refuse("no scenario matches", "");
+        options_refuse("no scenario matches", "");
     if (!options.list && options.json != stdout)
         printf("%u%%: Checks: %u, Failures: %u, Errors: 0\n",
                totals.run ? 100 * (totals.run - totals.failed) / totals.run : 0, totals.run,

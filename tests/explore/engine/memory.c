@@ -289,7 +289,7 @@ static uint64_t hash_thread(uint64_t hash, unsigned i)
     const struct thread *thread = &world.threads[i];
 
     if (thread->state == THREAD_DONE) {
-        hash = mix(hash, thread->dead);
+        hash = mix(hash, thread->dead + 2u * thread->exiting);
         return memory_hash_bytes(hash, thread->buffer, thread->buffered * sizeof thread->buffer[0]);
     }
     /* Of the context the saved registers; what follows is a signal mask that is not in use. */

@@ -20,7 +20,8 @@ static void add(struct list *list, enum move_kind kind, unsigned thread, unsigne
 static bool anybody_is_ready(void)
 {
     for (unsigned i = 0; i < world.count; i++)
-        if (world.threads[i].state == THREAD_READY || world.threads[i].buffered != 0)
+        if (world.threads[i].state == THREAD_READY || world.threads[i].buffered != 0 ||
+            world.threads[i].exiting)
             return true;
     return false;
 }
@@ -101,9 +102,12 @@ enum outlook moves_list(struct move moves[MOVES_MAX], unsigned *count)
     for (unsigned i = 0; i < world.count; i++)
         if (may_run(i))
             add(&list, MOVE_RUN, i, 0);
-    for (unsigned i = 0; i < world.count; i++)
+    for (unsigned i = 0; i < world.count; i++) {
+        if (world.threads[i].exiting)
+            add(&list, MOVE_EXIT, i, 0);
         if (world.threads[i].buffered != 0)
             add(&list, MOVE_DRAIN, i, 0);
+    }
     progress = list.count != 0;
     if (!progress && all_have_ended()) {
         *count = 0;
@@ -205,6 +209,9 @@ bool move_make(const struct move *move)
     case MOVE_ANSWER:
         world.threads[move->thread].answer = move->value;
         world_resume(move->thread);
+        break;
+    case MOVE_EXIT:
+        world_do(futex_bury_pi, move->thread);
         break;
     case MOVE_DRAIN:
         world_do(order_drain_one, move->thread);

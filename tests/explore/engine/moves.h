@@ -8,6 +8,7 @@
 enum move_kind {
     MOVE_RUN,      /* a thread goes on to its next point */
     MOVE_ANSWER,   /* the thread that asks gets this number */
+    MOVE_EXIT,     /* the kernel hands on what a dead thread had */
     MOVE_DRAIN,    /* the oldest buffered store of a thread becomes visible */
     MOVE_TIMEOUT,  /* the deadline of a sleeper comes */
     MOVE_SPURIOUS, /* a sleeper comes back for nothing */

@@ -42,6 +42,7 @@ struct outcome search_randomly(const struct explore_scenario *scenario, enum exp
 bool search_replay(const struct explore_scenario *scenario, enum explore_mode mode,
                    const uint8_t *path, unsigned length);
 
+/* Seconds of processor time: what a search costs does not depend on who else computes. */
 double search_clock(void);
 
 #endif

@@ -75,7 +75,8 @@ struct thread {
         after_atomic; /* no plain access to what the scenario has named since its last atomic one */
     bool mortal;
     bool dead;
-    bool late; /* its deadline has come */
+    bool exiting; /* dead, and those queued behind it are still to be told */
+    bool late;    /* its deadline has come */
     bool never_late;
     bool in_sequence;
     bool aborted;
@@ -218,6 +219,7 @@ void order_write_by_kernel(unsigned thread, fs_word *at, uint32_t value);
 /* The kernel's part in the death of a thread: its robust list, its PI words. */
 void futex_make_robust_head(unsigned thread);
 void futex_bury(unsigned thread);
+bool futex_has_heirs(unsigned thread);
 void futex_bury_pi(unsigned thread);
 int futex_wake_matching(fs_word *w, int count, uint32_t bits, unsigned scope);
 

@@ -118,7 +118,7 @@ const struct explore_scenario condition_pi_several_scenarios[] = {
      .bound = 2, .full_bound = ALL, .start = part_two_mutexes,
      .thread = {part_waits, waits_with_second, part_broadcasts_when_quiet}, WATCH},
     {.name = "condition-pi-several/cancelled", .about = "a cancellation beside a signal",
-     .bound = 1, .full_bound = 2, .start = part_plain,
+     .bound = 1, .full_bound = 3, .start = part_plain,
      .thread = {part_waits_or_is_cancelled, part_waits, signals_beside_a_cancellation,
                 part_cancels_first}, WATCH},
     {.name = "condition-pi-several/robust", .about = "the signaller ends with the mutex",

@@ -69,6 +69,27 @@ static void wait_without_the_mutex(void)
     explore_require(err == EPERM, "a wait with another's mutex returned %d", err);
 }
 
+/* Comes too early, and then as it should: perhaps with the same slot. The deadline may be all that
+   is left for it, and must not be all that is left for thread 1, which sleeps for the mutex. */
+static void wait_without_and_with_the_mutex(void)
+{
+    struct fs_deadline deadline = explore_deadline();
+
+    wait_without_the_mutex();
+    call_lock(&meeting.mutex);
+    explore_require(call_wait_until(&meeting.cond, &meeting.mutex, &deadline) != EPERM,
+                    "the holder may not wait");
+    call_unlock(&meeting.mutex);
+}
+
+static void signal_while_another_locks(void)
+{
+    call_lock(&meeting.mutex);
+    explore_wait_until_asleep(1);
+    call_signal(&meeting.cond);
+    call_unlock(&meeting.mutex);
+}
+
 /* ---- two mutexes ------------------------------------------------------------------------- */
 
 static void two_with_two_mutexes(void)
@@ -146,13 +167,17 @@ const struct explore_scenario several_scenarios[] = {
      .start = meet_with_two,
      .thread = {meet_wait_on_until, meet_wait_on, signal_one_of_two_free}, MEET_WATCH},
     {.name = "several/not-the-holder", .about = "a wait that fails passes its signal on",
-     .bound = 2, .full_bound = 4, .start = error_checking,
+     .bound = 2, .full_bound = EXPLORE_EXHAUSTIVE, .start = error_checking,
      .thread = {meet_wait, meet_signal_holding, wait_without_the_mutex}, MEET_WATCH},
+    {.name = "several/fails-and-waits", .about = "a wait that failed owes the mutex's sleepers nothing",
+     .bound = 2, .full_bound = EXPLORE_EXHAUSTIVE, .needs_timeout = true, .start = error_checking,
+     .thread = {signal_while_another_locks, meet_lock, wait_without_and_with_the_mutex},
+     MEET_WATCH},
     {.name = "several/two-mutexes", .about = "waiters with two mutexes at once",
      .bound = EXPLORE_EXHAUSTIVE, .start = two_with_two_mutexes,
      .thread = {wait_on_with_second, meet_wait_on, signal_in_turn}, MEET_WATCH},
     {.name = "several/real-time-first", .about = "a real-time waiter before an ordinary one",
-     .bound = 2, .full_bound = 4, .start = second_of_real_time,
+     .bound = EXPLORE_EXHAUSTIVE, .start = second_of_real_time,
      .thread = {meet_wait, meet_wait, signal_the_urgent}, MEET_WATCH},
     {.name = "several/new-priorities", .about = "priorities change between queueing and sleep",
      .bound = EXPLORE_EXHAUSTIVE, .start = two_queued_before_their_priority,

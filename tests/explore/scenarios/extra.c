@@ -289,7 +289,7 @@ const struct explore_scenario extra_scenarios[] = {
      .bound = 2, .full_bound = 4, .start = with_two_mutexes,
      .thread = {waits_or_is_cancelled, waits_beside, cancels_and_signals}, WATCH_GROUP},
     {.name = "extra/two-led-groups", .about = "a broadcast to waiters with two mutexes, too many to wake all",
-     .bound = 1, .full_bound = 2, .start = two_groups,
+     .bound = 1, .full_bound = 3, .start = two_groups,
      .thread = {waits_on, waits_on, waits_on_for_second, waits_on_for_second,
                 broadcasts_to_sleepers}, WATCH_GROUP},
     {.name = "extra/of-a-shared-mutex", .about = "a broadcast to those who wait with a process-shared mutex",

@@ -264,6 +264,31 @@ static void broadcast_second_holding(void)
     call_unlock(&second);
 }
 
+/* ---- what one user of a group leaves to the next ---------------------------------------------
+
+   Nothing else orders the two: they have different mutexes, and whoever was signalled does not take
+   the bucket's lock again. */
+
+static void broadcast_and_join_with_second(void)
+{
+    struct fs_wait wait;
+
+    broadcast_to_both();
+    call_lock(&second);
+    explore_require(fs_condition_join(&cond.second, &second.word, FS_MOVE_BY_OWNER, FS_TABLE_PLAIN,
+                                      call_name_of(explore_self()), &wait),
+                    "no memory for a waiter");
+    fs_condition_retract(&wait);
+    fs_condition_finish(&wait, false);
+    call_unlock(&second);
+}
+
+static void wait_on_and_broadcast_second(void)
+{
+    wait_on();
+    broadcast_second_holding();
+}
+
 /* ---- the first wait of a process ------------------------------------------------------------ */
 
 static void finish_unwatched(void)
@@ -276,7 +301,7 @@ static void finish_unwatched(void)
 /* clang-format off */
 const struct explore_scenario group_scenarios[] = {
     {.name = "group/full", .about = "one slot for two waiters",
-     .bound = 2, .full_bound = 4,
+     .bound = EXPLORE_EXHAUSTIVE,
      .start = nearly_full, .thread = {wait, wait, signal_both}, WATCH},
     {.name = "group/full-broadcast", .about = "one condition variable, two groups",
      .bound = 2, .full_bound = EXPLORE_EXHAUSTIVE, .start = nearly_full_and_two,
@@ -288,17 +313,23 @@ const struct explore_scenario group_scenarios[] = {
      .bound = EXPLORE_EXHAUSTIVE, .start = one_of_each,
      .thread = {wait_on, wait_on_for_second, broadcast_each}, WATCH},
     {.name = "group/late-wake", .about = "a signal's wake finds the group another's",
-     .world = {.spurious = 1}, .bound = 2, .full_bound = 5, .start = one,
+     .world = {.spurious = 1}, .bound = 2, .full_bound = EXPLORE_EXHAUSTIVE, .start = one,
      .thread = {wait_on, wait_for_second, signal_each}, WATCH},
     {.name = "group/late-wake-of-all", .about = "the same with a broadcast's",
-     .world = {.spurious = 1}, .bound = 2, .full_bound = 5, .start = one,
+     .world = {.spurious = 1}, .bound = 2, .full_bound = EXPLORE_EXHAUSTIVE, .start = one,
      .thread = {wait_on, wait_for_second, broadcast_each}, WATCH},
     {.name = "group/late-lead", .about = "the same while members are led",
      .bound = 1, .full_bound = 3, .start = two_on_one_processor,
      .thread = {wait_on, wait_on, wait_for_second, broadcast_both}, WATCH},
     {.name = "group/crossing-broadcasts", .about = "a broadcaster is late, and another comes",
-     .bound = 1, .full_bound = 3, .start = one,
+     .bound = 1, .full_bound = EXPLORE_EXHAUSTIVE, .start = one,
      .thread = {wait_on, wait_for_second, broadcast, broadcast_second_holding}, WATCH},
+    {.name = "group/crossing-ordered", .about = "... under the C11 orders alone, a waiter up by itself",
+     .world = {.spurious = 1}, .bound = 1, .full_bound = 3, .modes = MODE_WEAK, .start = one,
+     .thread = {wait_on_and_broadcast_second, wait_for_second, broadcast}, WATCH},
+    {.name = "group/changes-hands", .about = "the next user finds it left, under the C11 orders alone",
+     .bound = 1, .full_bound = EXPLORE_EXHAUSTIVE, .modes = MODE_WEAK, .start = one,
+     .thread = {wait_on, broadcast_and_join_with_second}, WATCH},
     {.name = "group/first-waits", .about = "two threads map the tables",
      .bound = EXPLORE_EXHAUSTIVE, .start = set_up,
      .thread = {wait_far_away, wait_elsewhere, signal_far_away}, .finish = finish_unwatched},

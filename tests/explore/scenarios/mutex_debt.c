@@ -26,6 +26,16 @@ static void lock_and_owe(void)
     mutex_unlock();
 }
 
+/* A wake like the payment, but it is none: the hall is still closed. */
+static void lock_and_owe_and_wake(void)
+{
+    mutex_lock();
+    explore_require(fs_mutex_owe(&mutex, &hall, FS_MATCH_ANY, 1), "the debt is refused");
+    fs_futex_wake(&hall, 1, FS_SCOPE_PRIVATE);
+    fs_store_release(&hall, 1);
+    mutex_unlock();
+}
+
 static void lock_and_owe_then_lock(void)
 {
     lock_and_owe();
@@ -131,6 +141,12 @@ const struct explore_scenario debt_scenarios[] = {
      .start = mutex_start_normal,
      .thread = {lock_and_owe, wait_and_lock, mutex_lock_once},
      MUTEX_WATCHED},
+    {.name = "debt/woken-besides",
+     .about = "the holder wakes on the same word while the debt stands, and owes it still",
+     .bound = EXPLORE_EXHAUSTIVE,
+     .start = mutex_start_normal,
+     .thread = {lock_and_owe_and_wake, wait_and_lock, mutex_lock_once},
+     MUTEX_WATCHED},
     {.name = "debt/paid-errorcheck",
      .about = "the same with an errorcheck mutex",
      .bound = EXPLORE_EXHAUSTIVE,
@@ -153,7 +169,7 @@ const struct explore_scenario debt_scenarios[] = {
     {.name = "debt/two-lockers",
      .about = "two lockers may sleep when the payment stands for their wake",
      .bound = 2,
-     .full_bound = 4,
+     .full_bound = EXPLORE_EXHAUSTIVE,
      .start = mutex_start_normal,
      .thread = {lock_and_owe, wait_and_lock, mutex_lock_once, mutex_lock_once},
      MUTEX_WATCHED},
@@ -168,8 +184,7 @@ const struct explore_scenario debt_scenarios[] = {
     {.name = "debt/disturbed",
      .about = "sleepers of both words come back for nothing, or by a handler",
      .world = {.spurious = 1, .interrupts = 1},
-     .bound = 2,
-     .full_bound = 4,
+     .bound = EXPLORE_EXHAUSTIVE,
      .start = mutex_start_normal,
      .thread = {lock_and_owe, wait_and_lock, mutex_lock_once},
      MUTEX_WATCHED},
@@ -183,8 +198,7 @@ const struct explore_scenario debt_scenarios[] = {
     {.name = "debt/hungry",
      .about = "a release from a hungry word grants and pays, and wakes for both",
      .world = {.jumps = 1},
-     .bound = 3,
-     .full_bound = 5,
+     .bound = EXPLORE_EXHAUSTIVE,
      .start = mutex_start_normal,
      .thread = {lock_then_owe, wait_and_lock, mutex_lock_once},
      MUTEX_WATCHED},

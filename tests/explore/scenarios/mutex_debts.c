@@ -151,7 +151,7 @@ const struct explore_scenario debts_scenarios[] = {
     {.name = "debt/two-waiters-and-locker",
      .about = "the same, beside a locker",
      .bound = 2,
-     .full_bound = 4,
+     .full_bound = EXPLORE_EXHAUSTIVE,
      .start = mutex_start_normal,
      .thread = {lock_and_owe_two, wait_and_lock, wait_as_second_and_lock, mutex_lock_once},
      MUTEX_WATCHED},

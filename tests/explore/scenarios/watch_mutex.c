@@ -31,10 +31,18 @@ void watch_mutex_note_end_of_release(struct watched *watch, unsigned thread)
     explore_require(!watch->owed[thread], "M4: thread %u released and did not pay", thread);
 }
 
+/* The holder pays, if it takes the debt off the books right after this wake. */
 void watch_mutex_note_wake(struct watched *watch, unsigned thread, const void *word, uint32_t bits)
 {
+    watch_mutex_note_step(watch, thread);
     if (watch->holder == thread + 1 && word == watch->debt && bits == watch->mutex->debt.bits)
         watch->paid = watch->debt;
+}
+
+void watch_mutex_note_step(struct watched *watch, unsigned thread)
+{
+    if (watch->holder == thread + 1)
+        watch->paid = NULL;
 }
 
 static void check_owner(const struct watched *watch)

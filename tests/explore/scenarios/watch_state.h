@@ -81,6 +81,9 @@ void watch_mutex_note_end_of_release(struct watched *watch, unsigned thread);
 /* Any thread makes a wake call on some word. */
 void watch_mutex_note_wake(struct watched *watch, unsigned thread, const void *word, uint32_t bits);
 
+/* Any other access of the thread's. */
+void watch_mutex_note_step(struct watched *watch, unsigned thread);
+
 /* `mover` ran last, plus 1; 0 = nobody, or not known. */
 void watch_mutex_check(struct watched *watch, uint8_t mover);
 

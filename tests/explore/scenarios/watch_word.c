@@ -135,6 +135,8 @@ static void watch_event(struct watched *watch, const struct explore_event *event
 {
     unsigned thread = event->thread;
 
+    if (event->kind <= EVENT_SLEEP)
+        watch_mutex_note_step(watch, thread);
     switch (event->kind) {
     case EVENT_WRITE:
         watch_write(watch, event);
