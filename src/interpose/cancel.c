@@ -7,9 +7,7 @@
 
 #include "interpose/calls.h"
 #include "interpose/export.h"
-#include "lock/condition.h"
-
-fs_word fs_cancel_epoch;
+#include "lock/wait.h"
 
 int fs_pthread_cancel(pthread_t thread)
 {
@@ -21,10 +19,8 @@ int fs_pthread_cancel(pthread_t thread)
     err = libc->cancel ? libc->cancel(thread) : ENOSYS;
     if (err != 0)
         return err;
-    fs_add_seq_cst(&fs_cancel_epoch, 1);
-    fs_fence_seq_cst();
     /* On this C library a thread's handle is its thread pointer (fs_thread_name). */
-    fs_condition_interrupt((const void *)thread);
+    fs_wait_interrupt((const void *)thread);
     return 0;
 }
 FS_EXPORT_VERSIONS(pthread_cancel)

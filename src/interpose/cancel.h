@@ -8,25 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/atomic.h"
+#include "base/compiler.h"
 #include "interpose/libc.h"
-
-/* Counts all cancellations of the process. */
-extern FS_HIDDEN fs_word fs_cancel_epoch;
-
-FS_ALWAYS_INLINE uint32_t fs_cancel_epoch_now(void)
-{
-    return fs_load_seq_cst(&fs_cancel_epoch);
-}
-
-/* After the caller has queued itself: whether somebody may have been cancelled, perhaps the
-   caller, without having seen it queued. Pairs with pthread_cancel, which requests, counts,
-   and then looks at the queues. */
-FS_ALWAYS_INLINE bool fs_cancel_has_happened_since(uint32_t epoch)
-{
-    fs_fence_seq_cst();
-    return fs_load_seq_cst(&fs_cancel_epoch) != epoch;
-}
 
 /* Acts on a pending cancellation, if the thread allows it. */
 FS_ALWAYS_INLINE void fs_cancel_point(void)

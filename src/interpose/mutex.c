@@ -51,19 +51,6 @@ FS_ALWAYS_INLINE bool is_plainly_ours(uint32_t kind)
     return kind < FS_DIVERT_UNDECIDED && !(kind & FS_KIND_CEILING) && fs_kind_is_known(kind);
 }
 
-/* A free process-shared normal mutex: nothing but its word, and what the C library keeps of it. */
-FS_ALWAYS_INLINE bool lock_shared(struct fs_mutex *m)
-{
-    uint32_t me = fs_thread_id_known();
-
-    if (!fs_word_lock_try_free(&m->word))
-        return false;
-    fs_store_relaxed(&m->owner, me);
-    m->count = 1;
-    m->nusers++;
-    return true;
-}
-
 static FS_COLD int lock_settled(pthread_mutex_t *mutex)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
@@ -85,41 +72,13 @@ static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex, uint32_t kind)
     return fs_mutex_acquire(m, kind, FS_WAIT_FOREVER, NULL);
 }
 
-/* A free private mutex of a type that looks at its owner, or an adaptive one. */
-FS_ALWAYS_INLINE bool lock_typed(struct fs_mutex *m, uint32_t kind)
-{
-    uint32_t me = fs_thread_id_known();
-
-    if (fs_load_relaxed(&m->owner) == me && kind == FS_KIND_RECURSIVE && m->count != UINT32_MAX) {
-        m->count++;
-        return true;
-    }
-    if (!fs_word_lock_try_free_private(&m->word))
-        return false;
-    fs_store_relaxed(&m->owner, me);
-    m->count = 1;
-    return true;
-}
-
 int fs_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
     uint32_t kind = fs_mutex_kind(m) | fs_divert;
 
-    if (FS_LIKELY(kind == FS_KIND_NORMAL)) {
-        /* Loaded first: a load behind the atomic operation would have to wait for it. */
-        uint32_t me = fs_thread_id_known();
-
-        if (FS_LIKELY(fs_word_lock_try_free_private(&m->word))) {
-            fs_store_relaxed(&m->owner, me);
-            return 0;
-        }
-    } else if (kind == FS_KIND_SHARED) {
-        if (FS_LIKELY(lock_shared(m)))
-            return 0;
-    } else if (kind <= FS_KIND_ADAPTIVE && FS_LIKELY(lock_typed(m, kind))) {
+    if (FS_LIKELY(fs_mutex_take_free(m, kind)))
         return 0;
-    }
     return lock_slow(mutex, kind);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_lock)
@@ -201,35 +160,15 @@ static FS_NOINLINE int unlock_contended(struct fs_mutex *m)
     return 0;
 }
 
-FS_ALWAYS_INLINE int unlock_shared(struct fs_mutex *m)
-{
-    fs_store_relaxed(&m->owner, 0);
-    m->nusers--;
-    if (FS_UNLIKELY(!fs_word_lock_release_free(&m->word)))
-        fs_word_lock_release_slow(&m->word, FS_SCOPE_SHARED, false);
-    return 0;
-}
-
 int fs_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
     uint32_t kind = fs_mutex_kind(m) | fs_divert;
+    int given = fs_mutex_give_free(m, kind);
 
-    if (FS_UNLIKELY(kind != FS_KIND_NORMAL)) {
-        if (kind == FS_KIND_SHARED)
-            return unlock_shared(m);
-        if (kind > FS_KIND_ADAPTIVE)
-            return unlock_slow(mutex, kind);
-        if (kind != FS_KIND_ADAPTIVE &&
-            FS_UNLIKELY(fs_load_relaxed(&m->owner) != fs_thread_id_known()))
-            return EPERM;
-        if (kind == FS_KIND_RECURSIVE && --m->count != 0)
-            return 0;
-    }
-    fs_store_relaxed(&m->owner, 0);
-    if (FS_LIKELY(fs_word_lock_release_free_private(&m->word)))
-        return 0;
-    return unlock_contended(m);
+    if (FS_LIKELY(given >= 0))
+        return given;
+    return given == FS_GIVE_CONTENDED ? unlock_contended(m) : unlock_slow(mutex, kind);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_unlock)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The public condition variable of include/fastsync/condition.h over lock/condition.h. The
+/* The public condition variable of include/fastsync/condition.h over lock/wait.h. The
    mutex's word does not tell its holder, so waiters are moved to it by the first of them
    that holds it (FS_MOVE_BY_MEMBER). */
 #include <fastsync/condition.h>
@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "interpose/native.h"
-#include "lock/condition.h"
+#include "lock/wait.h"
 
 _Static_assert(sizeof(fastsync_cond_t) == 8, "a condition variable has 8 bytes");
 _Static_assert(sizeof(struct fs_condition) <= sizeof(fastsync_cond_t) &&
@@ -24,44 +24,10 @@ static fs_word *as_word(fastsync_mutex_t *mutex)
     return (fs_word *)(void *)mutex;
 }
 
-/* No memory for a waiter: a moment without the mutex, and a spurious wake-up. */
-static FS_COLD int wait_without_memory(fastsync_mutex_t *mutex, const struct fs_deadline *deadline)
-{
-    bool late;
-
-    fastsync_mutex_unlock(mutex);
-    fs_system_yield();
-    late = fs_system_is_past(deadline);
-    fastsync_mutex_lock(mutex);
-    return late ? ETIMEDOUT : 0;
-}
-
-static void take_back(fastsync_mutex_t *mutex, const struct fs_wait *wait)
-{
-    if (!fs_wait_take_back_moved(wait, as_word(mutex))) /* C6 */
-        fastsync_mutex_lock(mutex);
-}
-
-static int wait_until(fastsync_cond_t *cond, fastsync_mutex_t *mutex,
-                      const struct fs_deadline *deadline)
-{
-    struct fs_wait wait;
-    int err;
-
-    /* Without a name: a cancellation does not find the waiter, who waits on. */
-    if (!fs_condition_join(as_condition(cond), as_word(mutex), FS_MOVE_BY_MEMBER, FS_TABLE_PLAIN,
-                           NULL, &wait))
-        return wait_without_memory(mutex, deadline);
-    fastsync_mutex_unlock(mutex);
-    err = fs_condition_block(&wait, deadline);
-    take_back(mutex, &wait);
-    fs_condition_finish(&wait, true);
-    return err == ETIMEDOUT ? ETIMEDOUT : 0;
-}
-
 FS_EXPORT int fastsync_cond_wait(fastsync_cond_t *cond, fastsync_mutex_t *mutex)
 {
-    return wait_until(cond, mutex, NULL);
+    /* Without a name: a cancellation does not find the waiter, who waits on. */
+    return fs_wait_with_word(as_condition(cond), as_word(mutex), NULL, NULL);
 }
 
 FS_EXPORT int fastsync_cond_timedwait(fastsync_cond_t *cond, fastsync_mutex_t *mutex,
@@ -71,7 +37,7 @@ FS_EXPORT int fastsync_cond_timedwait(fastsync_cond_t *cond, fastsync_mutex_t *m
 
     if (!fs_native_deadline(clock, deadline, &d))
         return EINVAL;
-    return wait_until(cond, mutex, d.pointer);
+    return fs_wait_with_word(as_condition(cond), as_word(mutex), NULL, d.pointer);
 }
 
 FS_EXPORT int fastsync_cond_signal(fastsync_cond_t *cond)

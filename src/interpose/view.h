@@ -50,6 +50,12 @@ FS_ALWAYS_INLINE struct fs_mutex *fs_view_mutex(const pthread_mutex_t *mutex)
     return (struct fs_mutex *)(uintptr_t)mutex;
 }
 
+/* The way back. */
+FS_ALWAYS_INLINE pthread_mutex_t *fs_program_mutex(struct fs_mutex *m)
+{
+    return (pthread_mutex_t *)(void *)m;
+}
+
 FS_ALWAYS_INLINE struct fs_cond_view *fs_view_cond(const pthread_cond_t *cond)
 {
     return (struct fs_cond_view *)(uintptr_t)cond;

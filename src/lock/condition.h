@@ -2,8 +2,7 @@
 /* The condition variable: little more than a hint that somebody waits. Its waiters are in
    waiter_group.h, with the invariants C1 to C6.
 
-   A wait is made of steps, since between them stand the caller's own: giving up and
-   taking back the mutex, and acting on a cancellation.
+   A wait is made of steps, since between them stand giving up and taking back the mutex (wait.h).
 
        fs_condition_join      queued from here on: no later signal is missed
        (release the mutex)
@@ -41,6 +40,7 @@ struct fs_wait {
     struct fs_slot *slot;
     struct fs_bucket *bucket;
     enum fs_table_kind table;
+    bool counts; /* in the mutex's nusers (wait.c) */
 };
 
 /* Queues the calling thread, which holds the mutex whose word is given. `thread` names it to

@@ -21,14 +21,17 @@
    M1  owner == my id only while I hold the mutex (the id of a fork parent apart).
    M2  count and nusers change only while the mutex is held by who changes them.
    M3  A mutex is turned over while it is held, by its holder (whom a normal one may know by the id
-   of a fork child's parent), and never back. M4  A mutex with a debt is held and its word contended
-   or hungry, so that every release comes by and pays. Whoever is woken by the payment acquires the
-   mutex as a woken sleeper of its word (W2): the release need not wake another, but every
-   FS_DEBT_PATIENCE-th does, so that waiters who hand the mutex to and fro do not keep a locker
-   asleep. A debt is paid before the mutex is turned over. */
+       of a fork child's parent), and never back.
+
+   M4  A mutex with a debt is held and its word contended or hungry, so that every release comes by
+       and pays. Whoever is woken by the payment acquires the mutex as a woken sleeper of its word
+       (W2): the release need not wake another, but every FS_DEBT_PATIENCE-th does, so that waiters
+       who hand the mutex to and fro do not keep a locker asleep. A debt is paid before the mutex is
+       turned over. */
 #ifndef FS_LOCK_MUTEX_H
 #define FS_LOCK_MUTEX_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -162,6 +165,84 @@ int fs_mutex_retire(struct fs_mutex *m, uint32_t kind);
 /* By the holder of a private-word mutex: from now on the C library's own calls may
    be used on it beside ours. No effect on another kind or thread. */
 void fs_mutex_turn_over(struct fs_mutex *m);
+
+/* ---- what lock and unlock come to when nobody else is there --------------------
+
+   For the plain private kinds and the process-shared normal one. `kind` may be any other number, or
+   have bits besides that no kind has: then nothing is done. */
+
+/* A free process-shared normal mutex: nothing but its word, and what the C library keeps of it. */
+FS_ALWAYS_INLINE bool fs_mutex_take_free_shared(struct fs_mutex *m)
+{
+    uint32_t me = fs_thread_id_known();
+
+    if (!fs_word_lock_try_free(&m->word))
+        return false;
+    fs_store_relaxed(&m->owner, me);
+    m->count = 1;
+    m->nusers++;
+    return true;
+}
+
+/* A free private mutex of a type that looks at its owner, or an adaptive one. */
+FS_ALWAYS_INLINE bool fs_mutex_take_free_typed(struct fs_mutex *m, uint32_t kind)
+{
+    uint32_t me = fs_thread_id_known();
+
+    if (fs_load_relaxed(&m->owner) == me && kind == FS_KIND_RECURSIVE && m->count != UINT32_MAX) {
+        m->count++;
+        return true;
+    }
+    if (!fs_word_lock_try_free_private(&m->word))
+        return false;
+    fs_store_relaxed(&m->owner, me);
+    m->count = 1;
+    return true;
+}
+
+/* Returns whether the caller holds the mutex now, or a recursive one once more. */
+FS_ALWAYS_INLINE bool fs_mutex_take_free(struct fs_mutex *m, uint32_t kind)
+{
+    if (FS_LIKELY(kind == FS_KIND_NORMAL)) {
+        /* Loaded first: a load behind the atomic operation would have to wait for it. */
+        uint32_t me = fs_thread_id_known();
+
+        if (FS_LIKELY(fs_word_lock_try_free_private(&m->word))) {
+            fs_store_relaxed(&m->owner, me);
+            return true;
+        }
+        return false;
+    }
+    if (kind == FS_KIND_SHARED)
+        return FS_LIKELY(fs_mutex_take_free_shared(m));
+    return kind <= FS_KIND_ADAPTIVE && FS_LIKELY(fs_mutex_take_free_typed(m, kind));
+}
+
+/* Of fs_mutex_give_free, beside 0 and EPERM. */
+#define FS_GIVE_CONTENDED (-1) /* go on with fs_mutex_release_private_slow */
+#define FS_GIVE_OTHER_KIND (-2)
+
+FS_ALWAYS_INLINE int fs_mutex_give_free(struct fs_mutex *m, uint32_t kind)
+{
+    if (FS_UNLIKELY(kind != FS_KIND_NORMAL)) {
+        if (kind == FS_KIND_SHARED) {
+            fs_store_relaxed(&m->owner, 0);
+            m->nusers--;
+            if (FS_UNLIKELY(!fs_word_lock_release_free(&m->word)))
+                fs_word_lock_release_slow(&m->word, FS_SCOPE_SHARED, false);
+            return 0;
+        }
+        if (kind > FS_KIND_ADAPTIVE)
+            return FS_GIVE_OTHER_KIND;
+        if (kind != FS_KIND_ADAPTIVE &&
+            FS_UNLIKELY(fs_load_relaxed(&m->owner) != fs_thread_id_known()))
+            return EPERM;
+        if (kind == FS_KIND_RECURSIVE && --m->count != 0)
+            return 0;
+    }
+    fs_store_relaxed(&m->owner, 0);
+    return FS_LIKELY(fs_word_lock_release_free_private(&m->word)) ? 0 : FS_GIVE_CONTENDED;
+}
 
 /* ---- ownership.c ------------------------------------------------------------ */
 

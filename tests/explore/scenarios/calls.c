@@ -24,7 +24,7 @@ static struct ghost *ghost_of(const struct fs_mutex *m)
     return &ghosts[i];
 }
 
-void call_note_held(const struct fs_mutex *m)
+static void note_held(const struct fs_mutex *m)
 {
     struct ghost *ghost = ghost_of(m);
     uint8_t me = (uint8_t)(explore_self() + 1);
@@ -32,6 +32,12 @@ void call_note_held(const struct fs_mutex *m)
     explore_require(ghost->holder == 0 || ghost->holder == me, "a mutex has two holders");
     ghost->holder = me;
     ghost->depth++;
+}
+
+void call_note_held_again(const struct fs_mutex *m)
+{
+    if (ghost_of(m)->holder != explore_self() + 1)
+        note_held(m);
 }
 
 /* Before the release: as soon as that has happened, another may be noted. */
@@ -75,32 +81,11 @@ void call_init_mutex(struct fs_mutex *m, uint32_t kind, const char *name)
 
 /* ---- the mutex: src/interpose/mutex.c --------------------------------------------------- */
 
-static bool take_free(struct fs_mutex *m, uint32_t kind)
-{
-    bool taken = kind == FS_KIND_SHARED ? fs_word_lock_try_free(&m->word)
-                                        : fs_word_lock_try_free_private(&m->word);
-
-    if (!taken)
-        return false;
-    fs_store_relaxed(&m->owner, fs_thread_id());
-    if (kind != FS_KIND_NORMAL)
-        m->count = 1;
-    if (kind == FS_KIND_SHARED)
-        m->nusers++;
-    return true;
-}
-
 static int lock(struct fs_mutex *m)
 {
     uint32_t kind = fs_mutex_kind(m);
 
-    if (kind != FS_KIND_NORMAL && kind != FS_KIND_SHARED && kind <= FS_KIND_ADAPTIVE &&
-        fs_load_relaxed(&m->owner) == fs_thread_id() && kind == FS_KIND_RECURSIVE &&
-        m->count != UINT32_MAX) {
-        m->count++;
-        return 0;
-    }
-    if ((kind <= FS_KIND_ADAPTIVE || kind == FS_KIND_SHARED) && take_free(m, kind))
+    if (fs_mutex_take_free(m, kind))
         return 0;
     if ((kind & (FS_KIND_ROBUST | FS_KIND_PI)) == FS_KIND_ROBUST)
         return fs_robust_acquire(m, kind, FS_WAIT_FOREVER, NULL);
@@ -112,39 +97,23 @@ int call_lock(struct fs_mutex *m)
     int err = lock(m);
 
     if (err == 0 || err == EOWNERDEAD)
-        call_note_held(m);
+        note_held(m);
     return err;
-}
-
-static int unlock_shared(struct fs_mutex *m)
-{
-    fs_store_relaxed(&m->owner, 0);
-    m->nusers--;
-    if (!fs_word_lock_release_free(&m->word))
-        fs_word_lock_release_slow(&m->word, FS_SCOPE_SHARED, false);
-    return 0;
 }
 
 static int unlock(struct fs_mutex *m)
 {
     uint32_t kind = fs_mutex_kind(m);
+    int given = fs_mutex_give_free(m, kind);
 
-    if (kind != FS_KIND_NORMAL) {
-        if (kind == FS_KIND_SHARED)
-            return unlock_shared(m);
-        if (kind > FS_KIND_ADAPTIVE)
-            return (kind & (FS_KIND_ROBUST | FS_KIND_PI)) == FS_KIND_ROBUST
-                       ? fs_robust_release(m, kind)
-                       : fs_mutex_release(m, kind);
-        if (kind != FS_KIND_ADAPTIVE && fs_load_relaxed(&m->owner) != fs_thread_id())
-            return EPERM;
-        if (kind == FS_KIND_RECURSIVE && --m->count != 0)
-            return 0;
-    }
-    fs_store_relaxed(&m->owner, 0);
-    if (!fs_word_lock_release_free_private(&m->word))
+    if (given >= 0)
+        return given;
+    if (given == FS_GIVE_CONTENDED) {
         fs_mutex_release_private_slow(m, true);
-    return 0;
+        return 0;
+    }
+    return (kind & (FS_KIND_ROBUST | FS_KIND_PI)) == FS_KIND_ROBUST ? fs_robust_release(m, kind)
+                                                                    : fs_mutex_release(m, kind);
 }
 
 int call_unlock(struct fs_mutex *m)
@@ -168,7 +137,7 @@ void call_lock_in_libc(struct fs_mutex *m)
         while (fs_exchange_acquire(&m->word, FS_LOCK_CONTENDED) != FS_LOCK_FREE)
             fs_futex_wait(&m->word, FS_LOCK_CONTENDED, NULL, FS_SCOPE_PRIVATE);
     fs_store_relaxed(&m->owner, fs_thread_id());
-    call_note_held(m);
+    note_held(m);
 }
 
 void call_unlock_in_libc(struct fs_mutex *m)

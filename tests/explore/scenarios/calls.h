@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls that programs make, as src/interpose composes them of the locks' parts: the same steps
-   in the same order, but on the locks' own types. Where a call there changes, so must it here.
+/* The calls that programs make, on the locks' own types. The steps are those of src/lock; of
+   src/interpose they repeat which of its functions a call goes on with, and when a thread looks
+   whether it is cancelled. Where that changes, so must it here.
 
    Besides, every mutex given to these calls has a ghost that knows its holder: two at once are a
    failure.
@@ -13,9 +14,9 @@
 #include <errno.h>
 
 #include "explore.h"
-#include "lock/condition.h"
 #include "lock/mutex.h"
 #include "lock/settings.h"
+#include "lock/wait.h"
 
 #define CALL_CANCELLED (-1)
 
@@ -68,8 +69,8 @@ unsigned call_holder_of(const struct fs_mutex *m);
 
 /* ---- between calls.c and calls_wait.c --------------------------------------------- */
 
-/* The calling thread has acquired the mutex. */
-void call_note_held(const struct fs_mutex *m);
+/* The calling thread comes out of a wait with the mutex, by call_lock or otherwise. */
+void call_note_held_again(const struct fs_mutex *m);
 
 void call_name_cancellation(void);
 

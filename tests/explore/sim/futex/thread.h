@@ -18,6 +18,11 @@ FS_ALWAYS_INLINE uint32_t fs_thread_id(void)
     return sim_thread_id();
 }
 
+FS_ALWAYS_INLINE uint32_t fs_thread_id_known(void)
+{
+    return sim_thread_id();
+}
+
 FS_ALWAYS_INLINE void *fs_system_robust_list(void)
 {
     return sim_robust_list();
