@@ -41,6 +41,10 @@ static int wait_answer(long result, fs_word *w, uint32_t expected,
     case ETIMEDOUT:
     case EFAULT:
         return err;
+    case EINVAL:
+        if ((uintptr_t)w % sizeof *w == 0)
+            fs_fatal("futex wait", err);
+        return poll_instead(w, expected, deadline); /* not aligned, which x86 allows elsewhere */
     case EPERM:
     case ENOSYS:
         return poll_instead(w, expected, deadline);
