@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command line: options, their errors, and the exit status.
 
-What the subcommands do is left to run.py, ab.py and doctor.py.
+What the subcommands do is left to run.py, ab.py, doctor.py, prove.py and regress/.
 """
 import getopt
 import os
@@ -9,16 +9,24 @@ import re
 import shlex
 import signal
 import sys
+from typing import NamedTuple, Optional
 
-from . import ab, doctor, library, report, run, usage
+from . import ab, doctor, library, prove, regress, report, run, usage
 from .errors import EarlyEnd, Refused, reason
 
 PROGRAM_OPTIONS = 'he:'
 
 
-def main(arguments, installed_library=None, version=None):
+class Installed(NamedTuple):
+    """Where an installed command has its library and its programs; None in the source tree."""
+    library: Optional[str]
+    programs: Optional[str]
+
+
+def main(arguments, installed_library=None, version=None, installed_programs=None):
+    installed = Installed(installed_library, installed_programs)
     try:
-        return _dispatch(arguments, installed_library, version or _source_version())
+        return _dispatch(arguments, installed, version or _source_version())
     except EarlyEnd as end:
         print(f'fastsync: {end}', file=sys.stderr)
         return end.status
@@ -41,7 +49,7 @@ def _source_version():
     return found.group(1) if found else 'unknown'
 
 
-def _dispatch(arguments, installed_library, version):
+def _dispatch(arguments, installed, version):
     if not arguments:
         raise Refused('no subcommand: try fastsync --help')
     first, rest = arguments[0], arguments[1:]
@@ -51,11 +59,11 @@ def _dispatch(arguments, installed_library, version):
     if first in ('-V', '--version'):
         print(f'fastsync {version}')
         return 0
-    subcommands = {'run': _run, 'ab': _ab, 'doctor': _doctor}
+    subcommands = {'run': _run, 'ab': _ab, 'doctor': _doctor, 'regress': _regress}
     if first not in subcommands:
         kind = 'option' if first.startswith('-') else 'subcommand'
         raise Refused(f'no {kind} {first}: try fastsync --help')
-    return subcommands[first](rest, installed_library, version)
+    return subcommands[first](rest, installed, version)
 
 
 def _options(name, arguments, short, long):
@@ -95,7 +103,7 @@ def _run(arguments, installed, _):
             lib = value
     if not command:
         raise Refused('run: no program was named: fastsync run -- PROGRAM ARGUMENTS')
-    run.run(command, library.require(lib, installed), settings)
+    run.run(command, library.require(lib, installed.library), settings)
     return 0
 
 
@@ -141,7 +149,7 @@ def _ab(arguments, installed, version):
         raise Refused('ab: --server and --ready belong together: name both or neither')
     if options.metric_lower and not options.metric:
         raise Refused('ab: --metric-lower needs --metric')
-    options.library = library.require(lib, installed)
+    options.library = library.require(lib, installed.library)
     return _measure(options, json_path, version)
 
 
@@ -202,21 +210,110 @@ def _require_writable(path):
 
 
 def _doctor(arguments, installed, version):
-    given, programs = _options('doctor', arguments, 'h', ['help', 'lib=', 'json='])
-    lib = json_path = None
+    given, programs = _options('doctor', arguments, 'h', [
+        'help', 'lib=', 'json=', 'long', 'seconds=', 'method=',
+        *('prove-' + name for name in prove.DEMONSTRATIONS)])
+    lib, json_path, options = None, None, prove.Options([])
     for option, value in given:
         if option in ('-h', '--help'):
             print(usage.DOCTOR, end='')
             return 0
         if option == '--lib':
             lib = value
-        else:
+        elif option == '--json':
             json_path = value
+        else:
+            _set_proof_option(options, option, value)
+    if options.names:
+        return _prove(options, programs, lib, json_path, installed, version)
+    if options != prove.Options([]):
+        raise Refused('doctor: --long, --seconds and --method belong to --prove-lost-wakeup')
     if len(programs) > 1:
         raise Refused('doctor: one program at most: try fastsync doctor --help')
-    data = doctor.gather(programs[0] if programs else None, library.find(lib, installed), version)
+    data = doctor.gather(programs[0] if programs else None,
+                         library.find(lib, installed.library), version)
     if json_path:
         report.write_json(data, json_path)
     if json_path != '-':
         print(doctor.text(data))
     return 0 if data.get('program', {}).get('can_be_preloaded', True) else 1
+
+
+def _set_proof_option(options, option, value):
+    if option == '--long':
+        options.long = True
+    elif option == '--seconds':
+        options.seconds = _number(option, value, float, 1)
+    elif option == '--method':
+        if value not in prove.METHODS:
+            raise Refused(f'--method is one of {", ".join(prove.METHODS)}, not {value!r}')
+        options.method = value
+    else:
+        options.names.append(option.removeprefix('--prove-'))
+
+
+def _prove(options, programs, lib, json_path, installed, version):
+    if programs:
+        raise Refused('doctor: a proof runs a program of its own: name no other')
+    options.library = library.require(lib, installed.library)
+    options.programs = installed.programs
+    _require_writable(json_path)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end_by_signal)
+    progress = report.Progress()
+    try:
+        data = prove.run(options, version, progress)
+    finally:
+        progress.clear()
+    if json_path:
+        report.write_json(data, json_path)
+    if json_path != '-':
+        print(prove.text(data))
+    return prove.status(data)
+
+
+def _regress(arguments, installed, version):
+    given, rest = _options('regress', arguments, 'h', [
+        'help', 'list', 'suite=', 'only=', 'libc=', 'without-library', 'lib=', 'json=', 'jobs=',
+        'timeout-multiplier='])
+    if any(option in ('-h', '--help') for option, _ in given):
+        print(usage.REGRESS, end='')
+        return 0
+    if rest:
+        raise Refused(f'regress: what is {rest[0]!r}? Behaviours are chosen with --only PATTERN')
+    options = regress.Options(installed_library=installed.library,
+                              installed_programs=installed.programs)
+    for option, value in given:
+        _set_regress_option(options, option, value)
+    if len(options.loaders) > 2:
+        raise Refused('regress: two sides are compared: give --libc twice at most')
+    if options.without_library and not options.loaders:
+        raise Refused('regress: --without-library leaves one side only: name another glibc with '
+                      '--libc LOADER')
+    _require_writable(options.json_path)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end_by_signal)
+    return regress.run(options, version)
+
+
+def _set_regress_option(options, option, value):
+    if option == '--list':
+        options.list_only = True
+    elif option == '--suite':
+        if value not in regress.SUITES:
+            raise Refused(f'regress: no suite {value}: there are {", ".join(regress.SUITES)}')
+        options.suites.append(value)
+    elif option == '--only':
+        options.only.append(value)
+    elif option == '--libc':
+        options.loaders.append(value)
+    elif option == '--without-library':
+        options.without_library = True
+    elif option == '--lib':
+        options.library = value
+    elif option == '--json':
+        options.json_path = value
+    elif option == '--jobs':
+        options.jobs = _number(option, value, int, 1)
+    else:
+        options.factor = _number(option, value, float, 0.01)

@@ -15,7 +15,8 @@ MACHINES = {3: 'i386', 8: 'mips', 20: 'powerpc', 21: 'powerpc64', 22: 's390', 40
 KINDS = {1: 'relocatable object', 2: 'executable', 3: 'shared object', 4: 'core file'}
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 DT_NEEDED, DT_STRTAB, DT_SONAME = 1, 5, 14
-SHT_DYNSYM, SHT_VERDEF, SHT_VERNEED, SHT_VERSYM = 11, 0x6ffffffd, 0x6ffffffe, 0x6fffffff
+SHT_SYMTAB, SHT_DYNSYM = 2, 11
+SHT_VERDEF, SHT_VERNEED, SHT_VERSYM = 0x6ffffffd, 0x6ffffffe, 0x6fffffff
 VERSION_HIDDEN = 0x8000
 
 
@@ -195,4 +196,27 @@ def _versions_defined(reader, sections, section):
         if not flags & 1:
             names[index & ~VERSION_HIDDEN] = reader.string(strings + name)
         at += following
+    return names
+
+
+def local_names(path):
+    """The names of all symbols of a file, its own included; none where it has been stripped."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    try:
+        return _local_names(_Reader(data))
+    except (struct.error, IndexError):
+        raise NotElf('it is cut short or damaged') from None
+
+
+def _local_names(reader):
+    header = reader.unpack(reader.header_format, 16)
+    offset, size, count = header[5], header[10], header[11]
+    sections = list(reader.sections(offset, size, count)) if offset else []
+    names = []
+    for kind, start, length, link, _ in sections:
+        if kind == SHT_SYMTAB:
+            step = 24 if reader.bits == 64 else 16
+            names += [reader.string(sections[link][1] + reader.unpack('I', at)[0])
+                      for at in range(start, start + length, step)]
     return names

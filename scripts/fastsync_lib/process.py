@@ -80,24 +80,7 @@ class Child:
 
     def has_ended(self, seconds=0.0):
         """Waits up to `seconds` for the end; the process stays a zombie until finish()."""
-        try:
-            fd = os.pidfd_open(self.pid)
-        except (AttributeError, OSError):
-            return self._has_ended_by_polling(seconds)
-        try:
-            poll = select.poll()
-            poll.register(fd, select.POLLIN)
-            return bool(poll.poll(seconds * 1000))
-        finally:
-            os.close(fd)
-
-    def _has_ended_by_polling(self, seconds):
-        deadline = time.monotonic() + seconds
-        while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(POLL_SECONDS)
-        return True
+        return has_ended(self.pid, seconds)
 
     def send(self, number):
         os.kill(self.pid, number)
@@ -118,6 +101,29 @@ class Child:
         return Result(os.waitstatus_to_exitcode(status), wall, usage.ru_utime, usage.ru_stime,
                       usage.ru_nvcsw, usage.ru_nivcsw, usage.ru_maxrss,
                       _contents(self.out), _contents(self.err))
+
+
+def has_ended(pid, seconds):
+    """Waits up to `seconds` for the end of a child, which stays a zombie."""
+    try:
+        fd = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return _has_ended_by_polling(pid, seconds)
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(fd)
+
+
+def _has_ended_by_polling(pid, seconds):
+    deadline = time.monotonic() + seconds
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
 
 
 def _contents(file):

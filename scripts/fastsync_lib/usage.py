@@ -5,12 +5,14 @@ MAIN = """\
 usage: fastsync run [OPTIONS] [--] PROGRAM [ARGUMENTS]     run it with the library
        fastsync ab [OPTIONS] [--] PROGRAM [ARGUMENTS]      measure it without and with
        fastsync doctor [OPTIONS] [PROGRAM]                 what machine and program offer
+       fastsync regress [OPTIONS]                          the locks of two libcs compared
        fastsync --version
        fastsync SUBCOMMAND --help
 
 Runs unmodified programs with the mutexes, condition variables and reader-writer locks of
-libfastsync.so. Exit status: 0 success, 1 a measurement was stopped, 2 nothing was run because of
-what was asked; `fastsync run` otherwise ends as the program does. Manual: fastsync(1).
+libfastsync.so, and compares libcs. Exit status: 0 success, 1 a measurement was stopped or a
+behaviour differs, 2 nothing was run because of what was asked; `fastsync run` otherwise ends as
+the program does. Manual: fastsync(1).
 """
 
 RUN = """\
@@ -54,8 +56,40 @@ usage: fastsync doctor [OPTIONS] [PROGRAM]
 
 Prints the libc and its known lock bugs, what the kernel offers, and, for a PROGRAM, which of the
 replaced functions it imports and whether it can be preloaded (status 1 if it cannot).
+Or shows a fault of libc's locks: runs a small program with libc and with the library and prints
+what each did. Status 0: the library shows no fault, 1: it does, 77: the machine refuses.
 
+      --prove-lost-wakeup         a signal that wakes nobody (bug 25847)
+      --prove-priority-inversion  a condition variable that ignores priority inheritance (11588)
+      --prove-rwlock-spin         readers that spin against a preempted writer (25619)
+      --seconds S       at most so long for the library's side (60); with --long no bound
+      --long            the library's side runs 100 times as long as libc's took to fail
+      --method M        where the delays of --prove-lost-wakeup come from: perf or step
       --json FILE       write the report to FILE, or - for standard output
+      --lib PATH        the library (else FASTSYNC_LIBRARY, else the one built or installed)
+  -h, --help            this text
+"""
+
+REGRESS = """\
+usage: fastsync regress [OPTIONS]
+
+Runs a catalogue of behaviours of mutexes, condition variables and reader-writer locks on two
+sides and prints for each its source, its result on either side, and a verdict: same, documented
+(differs as the manual says) or DIFFERS. The sides are the system's libc and the library, unless
+--libc is given. Status 1 if a behaviour DIFFERS, else 0.
+
+      --list            print the behaviours and their sources; run nothing
+      --suite NAME      conform (the project's programs), demonstrations (of bugs of glibc's) or
+                        glibc (its own tests, from the package glibc-source); all unless given
+                        (repeatable)
+      --only PATTERN    only behaviours that this shell pattern matches: SUITE, PROGRAM, TEST, or
+                        several of them with slashes (repeatable)
+      --libc LOADER     a side: the glibc to which this loader belongs. Once: instead of the
+                        system's libc. Twice: these two are compared, without the library
+      --without-library compare the system's libc with that of --libc
+      --json FILE       write every result to FILE, or - for standard output
+      --jobs N          how many programs run at a time (one for each CPU; more for glibc's tests)
+      --timeout-multiplier X  give every program X times its time
       --lib PATH        the library (else FASTSYNC_LIBRARY, else the one built or installed)
   -h, --help            this text
 """

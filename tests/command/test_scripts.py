@@ -27,7 +27,8 @@ class Manual(unittest.TestCase):
     def test_every_option_of_the_help_is_in_the_manual(self):
         from fastsync_lib import usage
         manual = self.read('fastsync.1').replace('Fl -', 'Fl --')
-        for option in re.findall(r'--[a-z-]{2,}', usage.MAIN + usage.RUN + usage.AB):
+        text = usage.MAIN + usage.RUN + usage.AB + usage.REGRESS
+        for option in re.findall(r'--[a-z-]{2,}', text):
             self.assertIn(option, manual)
 
     def test_every_switch_is_in_the_manual(self):
