@@ -2,7 +2,8 @@
 /*
  * Cancellation unwinds through C++: the destructors of a thread cancelled in a wait run, with
  * the mutex held, and a handler of abi::__forced_unwind sees it pass. The waits are those of
- * std::condition_variable, std::condition_variable_any and the plain calls in C++ frames.
+ * std::condition_variable, std::condition_variable_any and the plain calls in C++ frames. A
+ * notification that comes with the cancellation reaches somebody who goes on.
  */
 #include <check.h>
 #include <chrono>
@@ -95,6 +96,132 @@ void wait_by(Way way, std::unique_lock<std::mutex> &lock)
     }
 }
 
+/* ---- with a notification ---- */
+
+int tokens, waiting; /* guarded by the mutex */
+
+struct Guest {
+    pthread_t thread;
+    Way way;
+    int took, unwound, destroyed, destroyed_holding;
+};
+
+/* Undoes in its destructor what only the holder of the mutex may touch. */
+struct Visit {
+    Guest &guest;
+    std::unique_lock<std::mutex> &lock;
+
+    Visit(Guest &g, std::unique_lock<std::mutex> &l) : guest(g), lock(l)
+    {
+        waiting++;
+    }
+
+    ~Visit()
+    {
+        waiting--;
+        guest.destroyed++;
+        guest.destroyed_holding += lock.owns_lock();
+    }
+};
+
+void wait_for_token(Way way, std::unique_lock<std::mutex> &lock)
+{
+    const auto long_time = std::chrono::hours(100);
+    const auto may_go = [] { return tokens > 0; };
+    if (way == ANY_WAIT)
+        condition_any.wait(lock, may_go);
+    else if (way == ANY_WAIT_FOR)
+        condition_any.wait_for(lock, long_time, may_go);
+    else if (way == WAIT_FOR)
+        condition.wait_for(lock, long_time, may_go);
+    else if (way == WAIT_UNTIL)
+        condition.wait_until(lock, std::chrono::system_clock::now() + long_time, may_go);
+    else
+        condition.wait(lock, may_go);
+}
+
+void *take_or_be_unwound(void *argument)
+{
+    Guest &guest = *static_cast<Guest *>(argument);
+    std::unique_lock<std::mutex> lock(mutex);
+    Visit visit(guest, lock);
+    try {
+        wait_for_token(guest.way, lock);
+    } catch (abi::__forced_unwind &) {
+        guest.unwound++;
+        throw;
+    }
+    tokens--;
+    guest.took = 1;
+    return &guest;
+}
+
+void await_waiting(int n)
+{
+    for (int seen = 0; seen < n; sched_yield()) {
+        std::unique_lock<std::mutex> lock(mutex);
+        seen = waiting;
+    }
+}
+
+/* Some order of one notification and one cancellation, close together. */
+void notify_and_cancel(Guest &victim, int round)
+{
+    if (round % 3 == 0)
+        ck_assert_int_eq(pthread_cancel(victim.thread), 0);
+    std::unique_lock<std::mutex> lock(mutex);
+    tokens = 1;
+    if (round % 2)
+        lock.unlock();
+    condition.notify_one();
+    condition_any.notify_one();
+    for (int spin = round % 5 * 200; spin > 0; spin--)
+        __asm__ volatile("" ::: "memory");
+    if (round % 3)
+        ck_assert_int_eq(pthread_cancel(victim.thread), 0);
+}
+
+void start(Guest &guest)
+{
+    ck_assert_int_eq(pthread_create(&guest.thread, nullptr, take_or_be_unwound, &guest), 0);
+}
+
+/* The token is taken by the victim or by the witness: otherwise the round does not end. */
+int cancel_with_a_notification(Way way, int round)
+{
+    Guest victim{}, witness{};
+    victim.way = witness.way = way;
+    start(round / 2 % 2 ? victim : witness);
+    await_waiting(1);
+    start(round / 2 % 2 ? witness : victim);
+    await_waiting(2);
+    notify_and_cancel(victim, round);
+    for (bool taken = false; !taken; sched_yield()) {
+        std::unique_lock<std::mutex> lock(mutex);
+        taken = victim.took || witness.took;
+    }
+    {
+        std::unique_lock<std::mutex> lock(mutex);
+        tokens += 2;
+        condition.notify_all();
+        condition_any.notify_all();
+    }
+    for (Guest *guest : {&victim, &witness}) {
+        void *result = nullptr;
+        ck_assert_int_eq(pthread_join(guest->thread, &result), 0);
+        ck_assert(result == (guest->unwound ? PTHREAD_CANCELED : guest));
+        ck_assert_int_eq(guest->took + guest->unwound, 1);
+        ck_assert_int_eq(guest->destroyed, 1);
+        ck_assert_int_eq(guest->destroyed_holding, 1);
+    }
+    ck_assert_int_eq(witness.unwound, 0);
+    ck_assert_int_eq(waiting, 0);
+    tokens = 0;
+    return victim.unwound;
+}
+
+/* ---- asleep ---- */
+
 void *wait_and_be_unwound(void *argument)
 {
     std::unique_lock<std::mutex> lock(mutex);
@@ -182,6 +309,15 @@ START_TEST(a_cancelled_plain_wait_runs_destructors_with_the_mutex_held)
 }
 END_TEST
 
+START_TEST(a_cancellation_with_a_notification_unwinds_or_leaves_the_token)
+{
+    int unwound = 0;
+    for (int round = 0; round < 150; round++)
+        unwound += cancel_with_a_notification(static_cast<Way>(_i), round);
+    ck_assert_int_gt(unwound, 0);
+}
+END_TEST
+
 START_TEST(an_exception_thrown_after_a_wait_unwinds_the_lock)
 {
     bool caught = false;
@@ -208,6 +344,8 @@ int main()
     tcase_add_loop_test(tcase, a_cancelled_standard_wait_runs_destructors_with_the_mutex_held, 0,
                         WAYS);
     tcase_add_loop_test(tcase, a_cancelled_plain_wait_runs_destructors_with_the_mutex_held, 0, 2);
+    tcase_add_loop_test(tcase, a_cancellation_with_a_notification_unwinds_or_leaves_the_token, 0,
+                        WAYS);
     tcase_add_test(tcase, an_exception_thrown_after_a_wait_unwinds_the_lock);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_FORK);
