@@ -5,8 +5,6 @@
 #define FS_INTERPOSE_CANCEL_H
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "base/compiler.h"
 #include "interpose/libc.h"

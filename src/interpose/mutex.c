@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The mutex calls. The free, private, normal mutex is handled here inline; everything else is
-   settled by kind in lock/mutex.c or handed to the C library. */
+/* The mutex calls. Lock and unlock begin with fs_mutex_take_free and fs_mutex_give_free of
+   lock/mutex.h; what they leave is settled by kind in lock/mutex.c or handed to the C library. */
 #include <errno.h>
 #include <string.h>
 

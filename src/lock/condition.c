@@ -180,7 +180,8 @@ bool fs_wait_take_back_moved(const struct fs_wait *wait, fs_word *mutex)
 
 /* Lets a chosen waiter sleep until the caller gives up the mutex that the waiter needs, if the
    caller owns it and may owe the wake-up. Only one that is surely asleep: it learns that it is a
-   carrier before it learns that it was signalled. Requires the bucket's lock. */
+   carrier before it learns that it was signalled, and it will come to the mutex, which one whose
+   wait fails does not. Requires the bucket's lock. */
 static bool defer(struct fs_slot *slot)
 {
     struct fs_group *group = slot->group;
@@ -239,7 +240,7 @@ void fs_condition_finish(struct fs_wait *wait, bool holds)
     struct fs_slot *slot = wait->slot;
     struct fs_group *group = slot->group;
 
-    if (was_wiped(wait))
+    if (!group) /* as was_wiped */
         return;
     if (holds && fs_load_relaxed(&group->pending) != 0 &&
         fs_exchange_acquire(&group->pending, 0) != 0)

@@ -168,8 +168,9 @@ void fs_mutex_turn_over(struct fs_mutex *m);
 
 /* ---- what lock and unlock come to when nobody else is there --------------------
 
-   For the plain private kinds and the process-shared normal one. `kind` may be any other number, or
-   have bits besides that no kind has: then nothing is done. */
+   For the plain private kinds and the process-shared normal one, when it is known where the
+   thread's id lies. `kind` may be any other number, or have bits besides that no kind has: then
+   nothing is done. */
 
 /* A free process-shared normal mutex: nothing but its word, and what the C library keeps of it. */
 FS_ALWAYS_INLINE bool fs_mutex_take_free_shared(struct fs_mutex *m)

@@ -26,25 +26,26 @@ bool fs_wait_queue(struct fs_condition *c, struct fs_mutex *m, const void *threa
                    struct fs_wait *wait)
 {
     uint32_t kind = fs_mutex_kind(m);
-    bool is_mine = fs_mutex_is_mine(m);
-    /* Held more than once, it stays locked during the wait: nobody is moved to, or made to wait
-       for, a mutex that a waiter itself holds. */
-    bool stays_locked = is_mine && m->count > 1;
     enum fs_table_kind table = FS_TABLE_PLAIN;
     enum fs_move move = FS_MOVE_NEVER;
 
+    /* Held more than once, it stays locked during the wait: nobody is moved to, or made to wait
+       for, a mutex that a waiter itself holds. With priority inheritance the count alone tells: the
+       owner field of a mutex that is not consistent, or that a fork child has inherited, does not
+       name its holder. */
     if (fs_kind_has_private_word(kind)) {
-        if ((kind & FS_KIND_TYPE_MASK) != FS_KIND_RECURSIVE || !stays_locked)
+        if ((kind & FS_KIND_TYPE_MASK) != FS_KIND_RECURSIVE || !fs_mutex_is_mine(m) ||
+            m->count <= 1)
             move = FS_MOVE_BY_OWNER;
-    } else if ((kind & (FS_KIND_PI | FS_KIND_CEILING)) == FS_KIND_PI && !stays_locked) {
+    } else if ((kind & (FS_KIND_PI | FS_KIND_CEILING)) == FS_KIND_PI && m->count <= 1) {
         table = FS_TABLE_PI;
     }
     if (!fs_condition_join(c, &m->word, move, table, thread, wait))
         return false;
     /* The mutex counts its waiters, so that it is not destroyed under them; a robust one without
        priority inheritance and one with a ceiling do not. */
-    wait->counts = is_mine && !(kind & FS_KIND_CEILING) &&
-                   (kind & (FS_KIND_ROBUST | FS_KIND_PI)) != FS_KIND_ROBUST;
+    wait->counts = !(kind & FS_KIND_CEILING) &&
+                   (kind & (FS_KIND_ROBUST | FS_KIND_PI)) != FS_KIND_ROBUST && fs_mutex_is_mine(m);
     return true;
 }
 
@@ -116,6 +117,8 @@ int fs_wait_once(struct fs_condition *c, struct fs_mutex *m, const struct fs_wai
         bool signalled = fs_condition_retract(&wait);
 
         fs_condition_finish(&wait, false);
+        if (wait.counts)
+            m->nusers--;
         if (signalled)
             fs_condition_signal(c); /* it was not for us */
         return err;

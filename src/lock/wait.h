@@ -35,7 +35,7 @@ void fs_wait_interrupt(const void *thread);
 /* What fs_wait_once returns besides errors. */
 #define FS_WAIT_NOT_BEGUN (-1)
 
-/* One wait; the caller holds the mutex, before and after.
+/* One wait. The caller holds the mutex, before and after; not after an error of `acquire`.
    Returns 0, signalled or spurious; ETIMEDOUT; ECANCELED: interrupted, no signal was used up, and
    the condition variable may be gone; FS_WAIT_NOT_BEGUN: somebody was cancelled before the mutex
    was given up, so the caller looks and begins again; or what `release` or `acquire` returned. The
@@ -43,8 +43,8 @@ void fs_wait_interrupt(const void *thread);
 int fs_wait_once(struct fs_condition *c, struct fs_mutex *m, const struct fs_waiter *who,
                  const struct fs_deadline *deadline);
 
-/* The same with a mutex that is nothing but a private word, which the caller holds. An interruption
-   is a spurious wake-up. Returns 0 or ETIMEDOUT. */
+/* A wait with a mutex that is nothing but a private word, which the caller holds. An interruption
+   is a spurious wake-up, and one before the queueing is not noticed. Returns 0 or ETIMEDOUT. */
 int fs_wait_with_word(struct fs_condition *c, fs_word *mutex, const void *thread,
                       const struct fs_deadline *deadline);
 

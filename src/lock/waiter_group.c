@@ -256,6 +256,8 @@ void fs_slot_leave(struct fs_slot *slot)
 {
     struct fs_group *group = slot->group;
 
+    if (!group) /* in the child of a fork in a signal handler just now */
+        return;
     fs_store_pointer_relaxed(&slot->thread, NULL);
     /* Pairs with is_reusable: whoever takes the slot next sees it left. */
     fs_and_release(&group->used, ~slot->bit);

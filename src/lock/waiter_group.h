@@ -44,7 +44,8 @@
        word for a signal); and only to a mutex that the mover holds.
    C5  A group gets a new key only when no slot is used and no broadcaster holds it.
    C6  A waiter that may have been moved, or whose wake-up the holder of the mutex owed, acquires
-   the mutex as a woken sleeper of its word. */
+       the mutex as a woken sleeper of its word.
+ */
 #ifndef FS_LOCK_WAITER_GROUP_H
 #define FS_LOCK_WAITER_GROUP_H
 

@@ -192,12 +192,13 @@ START_TEST(a_signal_without_the_mutex_reaches_a_waiter_at_depth_2)
 {
     int flag = 0;
     struct thread t;
-    init_mutex(&mutex, (struct kind){.type = RECURSIVE});
+    init_mutex(&mutex,
+               (struct kind){.type = RECURSIVE, .protocol = _i & 2 ? INHERIT : PTHREAD_PRIO_NONE});
     thread_start(&t, wait_at_depth_2, &flag);
     wait_for_flag(&flag, 1);
     wait_until_asleep(t.tid);
     EXPECT(pthread_mutex_trylock(&mutex), EBUSY);
-    OK(_i ? pthread_cond_signal(&cond) : pthread_cond_broadcast(&cond));
+    OK(_i & 1 ? pthread_cond_signal(&cond) : pthread_cond_broadcast(&cond));
     thread_join(&t);
     ck_assert_int_eq(state_of(&mutex), 0);
 }
@@ -344,7 +345,7 @@ int main(void)
     tcase_add_test(tcase, a_mutex_of_nobody_gives_EPERM);
     tcase_add_test(tcase, a_mutex_of_another_thread_gives_EPERM);
     tcase_add_test(tcase, a_mutex_locked_twice_stays_locked_through_a_timed_wait);
-    tcase_add_loop_test(tcase, a_signal_without_the_mutex_reaches_a_waiter_at_depth_2, 0, 2);
+    tcase_add_loop_test(tcase, a_signal_without_the_mutex_reaches_a_waiter_at_depth_2, 0, 4);
     tcase_add_test(tcase, one_condition_variable_serves_two_mutexes_in_turn);
     tcase = conform_case(suite, "death");
     tcase_add_loop_test(tcase, an_owner_that_dies_makes_the_wait_return_EOWNERDEAD, 0,

@@ -365,6 +365,54 @@ START_TEST(a_mutex_of_no_known_kind_gives_EINVAL)
 }
 END_TEST
 
+/* ---- held twice, and not consistent: the owner field does not name the holder ---- */
+
+static pthread_mutex_t heirloom;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int came_back;
+
+static void *die_holding_it(void *unused)
+{
+    ck_assert_int_eq(pthread_mutex_lock(&heirloom), 0);
+    return unused;
+}
+
+/* With libc the inner unlock, and so the wait, gives ENOTRECOVERABLE. */
+static void *inherit_and_wait(void *unused)
+{
+    bool is_libc = dlsym(RTLD_DEFAULT, "fastsync_version") == NULL;
+
+    ck_assert_int_eq(pthread_mutex_lock(&heirloom), EOWNERDEAD);
+    ck_assert_int_eq(pthread_mutex_lock(&heirloom), 0);
+    ck_assert_int_eq(pthread_cond_wait(&changed, &heirloom), is_libc ? ENOTRECOVERABLE : 0);
+    __atomic_store_n(&came_back, 1, __ATOMIC_RELEASE);
+    if (is_libc)
+        return unused;
+    ck_assert_int_eq(pthread_mutex_unlock(&heirloom), 0);
+    ck_assert_int_eq(pthread_mutex_consistent(&heirloom), 0);
+    ck_assert_int_eq(pthread_mutex_unlock(&heirloom), 0);
+    return unused;
+}
+
+START_TEST(a_wait_at_depth_two_with_an_inconsistent_PI_mutex_is_signalled)
+{
+    pthread_mutexattr_t attr;
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_mutexattr_init(&attr), 0);
+    ck_assert_int_eq(pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE), 0);
+    ck_assert_int_eq(pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST), 0);
+    ck_assert_int_eq(pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT), 0);
+    ck_assert_int_eq(pthread_mutex_init(&heirloom, &attr), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, die_holding_it, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, inherit_and_wait, NULL), 0);
+    for (; !__atomic_load_n(&came_back, __ATOMIC_ACQUIRE); usleep(10000))
+        ck_assert_int_eq(pthread_cond_signal(&changed), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
 static void start_watchdog(void)
 {
     watchdog_name("regress");
@@ -387,6 +435,7 @@ static int run_suite(void)
     tcase_add_loop_test(tcase, a_malloc_with_mutexes_works_in_every_order_switched_on_or_off, 0, 8);
     tcase_add_test(tcase, an_old_condition_variable_is_signalled_while_a_constructor_waits_for_it);
     tcase_add_test(tcase, a_mutex_of_no_known_kind_gives_EINVAL);
+    tcase_add_test(tcase, a_wait_at_depth_two_with_an_inconsistent_PI_mutex_is_signalled);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -50,6 +50,11 @@ static void gives_up_and_kills(void)
     explore_kill_memory(&part_mutex, sizeof part_mutex);
 }
 
+static void recursive_robust(void)
+{
+    part_set_up(FS_KIND_PI | FS_KIND_RECURSIVE | FS_KIND_ROBUST | FS_KIND_SHARED);
+}
+
 /* Held twice, the mutex stays locked during the wait: an ordinary one, in the other table. */
 static void waits_holding_twice(void)
 {
@@ -62,6 +67,31 @@ static void waits_holding_twice(void)
                     part_mutex.count);
     part_unlock();
     part_unlock();
+}
+
+/* The same while it is not consistent: its owner field does not name the holder. */
+static void inherits_and_waits_holding_twice(void)
+{
+    int err;
+
+    explore_wait_until_quiet();
+    err = call_lock(&part_mutex);
+    explore_require(err == 0 || err == EOWNERDEAD, "a lock gives %d", err);
+    part_lock();
+    part_asked |= PART_BIT(explore_self());
+    explore_require(call_wait(&part_cond, &part_mutex) == 0, "a wait failed");
+    explore_require(part_ready, "a wait returned, and nobody had signalled");
+    part_unlock();
+    if (err == EOWNERDEAD)
+        fs_mutex_make_consistent(&part_mutex, fs_mutex_kind(&part_mutex));
+    part_unlock();
+}
+
+static void signals_without_the_mutex_when_quiet(void)
+{
+    explore_wait_until_asleep(0);
+    part_ready = true;
+    call_signal(&part_cond);
 }
 
 /* ---- a mutex that is lost ------------------------------------------------------------ */
@@ -147,6 +177,10 @@ const struct explore_scenario condition_pi_scenarios[] = {
     {.name = "condition-pi/robust", .about = "the signaller ends with the mutex",
      .world = {.deaths = 1}, .bound = ALL, .start = part_robust,
      .thread = {part_waits, part_signals_and_ends}, WATCH},
+    {.name = "condition-pi/inconsistent-recursive", .about = "held twice, and not consistent",
+     .world = {.deaths = 1}, .bound = ALL, .start = recursive_robust,
+     .thread = {inherits_and_waits_holding_twice, signals_without_the_mutex_when_quiet,
+                ends_inside}, WATCH},
     {.name = "condition-pi/unrecoverable", .about = "the signaller gives up the mutex for good",
      .world = {.deaths = 1}, .bound = ALL, .start = part_robust,
      .thread = {waits_in_vain, ends_inside, signals_and_does_not_mend}, WATCH},
