@@ -24,6 +24,7 @@ def run(fault, *arguments):
     return done.returncode, done.stdout
 
 
+@unittest.skipUnless(os.access("/proc/self/schedstat", os.R_OK), "no /proc/self/schedstat here")
 class Faults(unittest.TestCase):
     def is_found(self, fault, most_calls, *traits):
         status, output = run(fault, "--count", "3000")

@@ -46,7 +46,7 @@ static void *time_out(void *argument)
 
 int main(void)
 {
-    alarm(40);
+    alarm(100);
     for (size_t i = 0; i < COUNT_OF(families); i++) {
         int k = trial_count;
         families[i].make();

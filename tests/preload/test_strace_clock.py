@@ -103,7 +103,9 @@ RUNS = [
 def may_trace():
     done = subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], capture_output=True,
                           text=True)
-    return done.stderr.strip().splitlines()[0] if done.returncode != 0 else None
+    if done.returncode == 0:
+        return None
+    return (done.stderr.strip() or f"strace ends with status {done.returncode}").splitlines()[0]
 
 
 def main():

@@ -24,7 +24,7 @@ enum {
     SOAK_KILLS = 10120,
     BURST = 6,
     PAUSE_US = 3000, /* between two kills of a burst, at most */
-    CELL_TIMEOUT_S = 1800,
+    CELL_TIMEOUT_S = 250,
 };
 
 static const struct mixed_pair pairs[] = {

@@ -10,7 +10,7 @@
 
 #include <unistd.h>
 
-enum { NUDGE_AFTER_MS = 200, NUDGE_US = 5000, NUDGE_RATE = 10 };
+enum { NUDGE_AFTER_MS = 3000, NUDGE_US = 5000, NUDGE_RATE = 10 };
 
 /* ---- the audit ---- */
 
