@@ -68,12 +68,6 @@ __attribute__((unused)) static void arena_open(int kind, bool shared)
     OK(pthread_condattr_destroy(&attr));
 }
 
-__attribute__((unused)) static bool is_soak(void)
-{
-    const char *soak = getenv("FASTSYNC_SOAK");
-    return soak && *soak && strcmp(soak, "0") != 0;
-}
-
 /* Neither object believes that anybody is left. */
 __attribute__((unused)) static void arena_close(void)
 {

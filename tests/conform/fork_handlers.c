@@ -23,7 +23,7 @@ static int stop, handlers_run;
 
 static int forks(void)
 {
-    return getenv("FASTSYNC_SOAK") ? 20 * FORKS : FORKS;
+    return is_soak() ? 20 * FORKS : FORKS;
 }
 
 static void make_all(void)

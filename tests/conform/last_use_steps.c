@@ -44,6 +44,27 @@ static inline void step_no_more(void)
                          : "memory", "cc");
 }
 
+/* A sandbox may leave the flag without effect. */
+static int try_the_flag(void *unused)
+{
+    struct sigaction action = {.sa_sigaction = stop, .sa_flags = SA_SIGINFO};
+    (void)unused;
+    alarm(20);
+    if (sigaction(SIGTRAP, &action, NULL) != 0)
+        return 1;
+    step_from_here();
+    step_no_more();
+    return steps > 0 ? 0 : 1;
+}
+
+static bool can_step;
+
+#define STEP_OR_SKIP()                                                                             \
+    do {                                                                                           \
+        if (!can_step)                                                                             \
+            SKIP_TEST("the processor's trap flag has no effect here");                             \
+    } while (0)
+
 /* ---- what is unlocked ---- */
 
 struct subject {
@@ -211,11 +232,12 @@ static void stop_everywhere(const struct subject *s, int kind_number, int varian
 /* One kind of each protocol and scope, and one that counts; a soak takes all. */
 static bool is_chosen(int kind_number)
 {
-    return kind_number == 1 || kind_number % 8 == 0 || kind_number == 4 || getenv("FASTSYNC_SOAK");
+    return kind_number == 1 || kind_number % 8 == 0 || kind_number == 4 || is_soak();
 }
 
 START_TEST(a_mutex_is_not_touched_after_any_instruction_that_frees_it)
 {
+    STEP_OR_SKIP();
     stop_everywhere(&mutex_subject, _i / 2, _i % 2);
     stop_everywhere(&mutex_subject, _i / 2, 2 + _i % 2);
 }
@@ -223,12 +245,14 @@ END_TEST
 
 START_TEST(a_read_lock_is_not_touched_after_any_instruction_that_frees_it)
 {
+    STEP_OR_SKIP();
     stop_everywhere(&reader_subject, _i / 2, 1 + _i % 2);
 }
 END_TEST
 
 START_TEST(a_write_lock_is_not_touched_after_any_instruction_that_frees_it)
 {
+    STEP_OR_SKIP();
     stop_everywhere(&writer_subject, _i / 2, 1 + _i % 2);
 }
 END_TEST
@@ -237,6 +261,7 @@ int main(void)
 {
     Suite *suite = suite_create("last_use_steps");
     TCase *tcase = conform_case(suite, "steps");
+    can_step = child_wait(child_start(try_the_flag, NULL)) == 0;
     for (int i = 0; i < KINDS; i++) {
         if (is_chosen(i))
             tcase_add_loop_test(tcase, a_mutex_is_not_touched_after_any_instruction_that_frees_it,

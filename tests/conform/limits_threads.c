@@ -15,7 +15,7 @@ enum {
     AT_ONCE = 2000,
     READERS = 1000,
     READS = 1000,
-    GROWTH = 4096, /* kilobytes that ten thousand threads may leave behind */
+    GROWTH = 8192, /* kilobytes that ten thousand threads may leave behind */
 };
 
 /* Every fourth kind of mutex is of type normal: three of these are used in every run, all in a
@@ -27,16 +27,23 @@ static pthread_mutex_t mutexes[KINDS], mutex;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static pthread_rwlock_t rwlocks[RWLOCK_KINDS], rwlock;
 
-/* Unlike thread_start, without waiting for the thread. */
-static pthread_t start(void *(*body)(void *), void *argument)
+/* Unlike thread_start, without waiting for the thread. Gives pthread_create's error. */
+static int try_to_start(pthread_t *id, void *(*body)(void *), void *argument)
 {
     pthread_attr_t attr;
-    pthread_t id;
     OK(pthread_attr_init(&attr));
     OK(pthread_attr_setstacksize(&attr, GATE_STACK_SIZE));
-    int error = pthread_create(&id, &attr, body, argument);
-    REQUIRE(error == 0, "pthread_create: %s", strerror(error));
+    int error = pthread_create(id, &attr, body, argument);
+    REQUIRE(error == 0 || error == EAGAIN, "pthread_create: %s", strerror(error));
     OK(pthread_attr_destroy(&attr));
+    return error;
+}
+
+static pthread_t start(void *(*body)(void *), void *argument)
+{
+    pthread_t id;
+    int error = try_to_start(&id, body, argument);
+    REQUIRE(error == 0, "pthread_create: %s", strerror(error));
     return id;
 }
 
@@ -138,10 +145,18 @@ static void come(void)
     __atomic_store_n(&tids[number], (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
 }
 
-static void start_all(void *(*body)(void *), int n)
+/* So many threads may be more than a limit on processes allows. Those that are there sleep, so
+ * that the test, which runs in a child of its own, can only be left by ending the child.
+ */
+static void start_all(const char *test, void *(*body)(void *), int n)
 {
-    for (long i = 0; i < n; i++)
-        ids[i] = start(body, (void *)i);
+    for (long i = 0; i < n; i++) {
+        int error = try_to_start(&ids[i], body, (void *)i);
+        if (error == 0)
+            continue;
+        skip_line(test, "pthread_create: %s after %ld threads", strerror(error), i);
+        _exit(EXIT_SUCCESS);
+    }
 }
 
 static void join_all(int n)
@@ -178,7 +193,7 @@ static void wake_all(int (*notify)(pthread_cond_t *), int times, bool holding)
 START_TEST(two_thousand_asleep_on_one_condition_variable_are_all_woken)
 {
     make_mutex(&mutex, &mutex_kinds[_i / 3 * 4]);
-    start_all(wait_until_open, AT_ONCE);
+    start_all(__func__, wait_until_open, AT_ONCE);
     await_all_asleep(AT_ONCE);
     if (_i % 3 == 2)
         wake_all(pthread_cond_signal, AT_ONCE, false);
@@ -213,7 +228,7 @@ START_TEST(two_thousand_asleep_on_one_mutex_all_get_it)
 {
     make_mutex(&mutex, &mutex_kinds[4 * _i]);
     OK(pthread_mutex_lock(&mutex));
-    start_all(pass_mutex, AT_ONCE);
+    start_all(__func__, pass_mutex, AT_ONCE);
     await_all_asleep(AT_ONCE);
     ck_assert_int_eq(served, 0);
     OK(pthread_mutex_unlock(&mutex));
@@ -243,7 +258,7 @@ START_TEST(two_thousand_asleep_on_one_rwlock_all_get_it)
 {
     make_rwlock(&rwlock, _i);
     OK(pthread_rwlock_wrlock(&rwlock));
-    start_all(read_or_write, AT_ONCE);
+    start_all(__func__, read_or_write, AT_ONCE);
     await_all_asleep(AT_ONCE);
     ck_assert_int_eq(served, 0);
     OK(pthread_rwlock_unlock(&rwlock));
@@ -286,7 +301,7 @@ START_TEST(a_thousand_readers_hold_a_million_read_locks)
     struct thread writer;
     make_mutex(&mutex, &mutex_kinds[0]);
     make_rwlock(&rwlock, _i);
-    start_all(read_many_times, READERS);
+    start_all(__func__, read_many_times, READERS);
     await_all_asleep(READERS);
     ck_assert_int_eq(inside, READERS);
     EXPECT(pthread_rwlock_trywrlock(&rwlock), EBUSY);
@@ -307,7 +322,7 @@ int main(void)
     TCase *tcase = conform_case(suite, "in turn");
     tcase_add_test(tcase, ten_thousand_threads_in_turn_use_every_kind_of_object);
     tcase = conform_case(suite, "at once");
-    bool soak = getenv("FASTSYNC_SOAK");
+    bool soak = is_soak();
     for (int i = 0; i < KINDS / 4; i++) {
         if (!soak && i != NORMAL && i != ROBUST && i != INHERITING)
             continue;

@@ -89,6 +89,13 @@ __attribute__((unused, format(printf, 2, 3))) static void skip_line(const char *
     fflush(stdout);
 }
 
+/* FASTSYNC_SOAK asks for the long run, unless it is empty or 0. */
+__attribute__((unused)) static bool is_soak(void)
+{
+    const char *soak = getenv("FASTSYNC_SOAK");
+    return soak && *soak && strcmp(soak, "0") != 0;
+}
+
 /* ---- time ---- */
 
 __attribute__((unused)) static struct timespec time_on(clockid_t clock)
