@@ -12,9 +12,16 @@
 
 #include "delays.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 
-enum { CONSUMERS = 8, TOKENS = 2, LOOKS_PER_SECOND = 20 };
+enum {
+    CONSUMERS = 8,
+    TOKENS = 2,
+    LOOKS_PER_SECOND = 20,
+    BROADCAST_SECONDS = 30,
+    BROADCAST_LOOKS = 600
+};
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t not_empty = PTHREAD_COND_INITIALIZER;
@@ -120,6 +127,13 @@ static void report(const char *result, double seconds, const char *method)
            look(&taken), delays_made(), seconds);
 }
 
+/* The loss is already reported, and may be all that can be said. */
+static void broadcast_hangs(int signal)
+{
+    (void)signal;
+    _exit(SHOWN);
+}
+
 /* The last word on a loss: is a broadcast enough to set them going again? */
 static int show_loss(double seconds, double still, const char *method)
 {
@@ -127,9 +141,11 @@ static int show_loss(double seconds, double still, const char *method)
     printf("still=%.1f\ntokens=%ld\nconsumers_asleep=%d\nconsumers_waiting_at_signal=%ld\n", still,
            look(&tokens), CONSUMERS, look(&waiting_at_last_put));
     fflush(stdout);
-    alarm(5); /* the broadcast itself might never return */
+    struct sigaction action = {.sa_handler = broadcast_hangs};
+    sigaction(SIGALRM, &action, NULL);
+    alarm(BROADCAST_SECONDS); /* the broadcast itself might never return */
     pthread_cond_broadcast(&not_empty);
-    for (int i = 0; i < 100 && look(&tokens) > 0; i++)
+    for (int i = 0; i < BROADCAST_LOOKS && look(&tokens) > 0; i++)
         sleep_s(0.03);
     printf("after_broadcast=%s\n", look(&tokens) == 0 ? "taken" : "still there");
     fflush(stdout);

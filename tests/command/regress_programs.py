@@ -32,7 +32,7 @@ int main(void)
     Suite *suite = suite_create("shapes");
     TCase *tcase = tcase_create("all");
     suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 2);
+    tcase_set_timeout(tcase, 5);
     tcase_add_test(tcase, passes);
     tcase_add_test(tcase, fails);
     tcase_add_test(tcase, is_skipped);
@@ -52,6 +52,7 @@ int main(void)
     Suite *suite = suite_create("broken");
     TCase *tcase = tcase_create("all");
     suite_add_tcase(suite, tcase);
+    tcase_set_timeout(tcase, 100);
     tcase_add_test(tcase, comes_before);
     tcase_add_test(tcase, breaks);
     tcase_add_test(tcase, comes_after);
@@ -82,6 +83,7 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("placed");
     TCase *tcase = tcase_create("all");
     suite_add_tcase(suite, tcase);
+    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, here);
     tcase_add_exit_test(tcase, there, 0);
 ''' + END

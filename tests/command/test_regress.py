@@ -149,7 +149,8 @@ class BrokenPrograms(RegressTest):
         self.assertIn('SIGKILL', self.detail(data, 'stripped/comes_after', 1))
 
     def test_a_program_that_does_not_end_is_killed_and_has_its_rows(self):
-        _, data = self.regress('--only', 'stopped', '--timeout-multiplier', '0.02', status=1)
+        # A tenth: 30 s for the program, 10 for each of its tests, 6 for the start of a side.
+        _, data = self.regress('--only', 'stopped', '--timeout-multiplier', '0.1', status=1)
         self.assertEqual(self.rows(data)['stopped'], ('pass', 'hang', 'DIFFERS'))
         self.assertEqual(self.rows(data)['stopped/comes_before'], ('pass', 'pass', 'same'))
         self.assertEqual(self.rows(data)['stopped/breaks'], ('pass', 'absent', 'DIFFERS'))
