@@ -35,6 +35,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lock/mutex_layout.h"
 #include "lock/word_lock.h"
 
 #define FS_KIND_NORMAL 0u
@@ -54,35 +55,6 @@
 /* owner of a robust mutex: not yet declared consistent by its holder; beyond repair. */
 #define FS_OWNER_INCONSISTENT 0x7fffffffu
 #define FS_OWNER_UNRECOVERABLE 0x7ffffffeu
-
-/* What the holder of a private mutex owes: to wake waiters that it has signalled, asleep on a word
-   of the condition variable's, when it gives up the mutex which they need to go on. */
-struct fs_debt {
-    fs_word *word; /* null: nothing */
-    uint32_t bits;
-    uint16_t count;
-    uint16_t passed; /* payments in a row after which no locker of the mutex was woken */
-};
-
-/* An entry of the kernel's robust list. `next` comes second: the list links these
-   members, and the C library finds `prev` right before. */
-struct fs_robust_link {
-    void *prev;
-    void *next;
-};
-
-struct fs_mutex {
-    fs_word word;
-    uint32_t count;
-    fs_word owner;
-    uint32_t nusers;
-    fs_word kind;
-    uint32_t spare; /* the C library: spins and elision */
-    union {
-        struct fs_robust_link link; /* robust kinds */
-        struct fs_debt debt;        /* private ones; the holder's */
-    };
-};
 
 FS_ALWAYS_INLINE uint32_t fs_mutex_kind(const struct fs_mutex *m)
 {
