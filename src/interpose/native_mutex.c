@@ -17,16 +17,9 @@ static fs_word *as_word(fastsync_mutex_t *mutex)
     return (fs_word *)(void *)mutex;
 }
 
-static int lock_until(fs_word *w, const struct fs_deadline *deadline)
-{
-    if (FS_LIKELY(fs_word_lock_try_free_private(w)))
-        return 0;
-    return fs_word_lock_acquire_slow(w, deadline, FS_SCOPE_PRIVATE, false);
-}
-
 FS_EXPORT int fastsync_mutex_lock(fastsync_mutex_t *mutex)
 {
-    return lock_until(as_word(mutex), NULL);
+    return fs_word_lock_acquire_private(as_word(mutex), NULL);
 }
 
 FS_EXPORT int fastsync_mutex_trylock(fastsync_mutex_t *mutex)
@@ -43,7 +36,7 @@ FS_EXPORT int fastsync_mutex_timedlock(fastsync_mutex_t *mutex, clockid_t clock,
 
     if (!fs_native_deadline(clock, deadline, &d))
         return EINVAL;
-    return lock_until(as_word(mutex), d.pointer);
+    return fs_word_lock_acquire_private(as_word(mutex), d.pointer);
 }
 
 FS_EXPORT int fastsync_mutex_unlock(fastsync_mutex_t *mutex)

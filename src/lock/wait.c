@@ -133,8 +133,7 @@ static FS_COLD int word_wait_without_memory(fs_word *mutex, const struct fs_dead
     fs_word_lock_release_private(mutex);
     fs_system_yield();
     late = fs_system_is_past(deadline);
-    if (!fs_word_lock_try_free_private(mutex))
-        fs_word_lock_acquire_slow(mutex, NULL, FS_SCOPE_PRIVATE, false);
+    fs_word_lock_acquire_private(mutex, NULL);
     return late ? ETIMEDOUT : 0;
 }
 
@@ -148,8 +147,8 @@ int fs_wait_with_word(struct fs_condition *c, fs_word *mutex, const void *thread
         return word_wait_without_memory(mutex, deadline);
     fs_word_lock_release_private(mutex);
     outcome = fs_condition_block(&wait, deadline);
-    if (!fs_wait_take_back_moved(&wait, mutex) && !fs_word_lock_try_free_private(mutex)) /* C6 */
-        fs_word_lock_acquire_slow(mutex, NULL, FS_SCOPE_PRIVATE, false);
+    if (!fs_wait_take_back_moved(&wait, mutex)) /* C6 */
+        fs_word_lock_acquire_private(mutex, NULL);
     fs_condition_finish(&wait, true);
     return outcome == ETIMEDOUT ? ETIMEDOUT : 0;
 }

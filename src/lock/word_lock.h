@@ -116,6 +116,14 @@ FS_ALWAYS_INLINE int fs_word_lock_acquire(fs_word *w, const struct fs_deadline *
     return fs_word_lock_acquire_slow(w, deadline, scope, false);
 }
 
+/* As above for a private word: without an atomic operation while the process has one thread. */
+FS_ALWAYS_INLINE int fs_word_lock_acquire_private(fs_word *w, const struct fs_deadline *deadline)
+{
+    if (FS_LIKELY(fs_word_lock_try_free_private(w)))
+        return 0;
+    return fs_word_lock_acquire_slow(w, deadline, FS_SCOPE_PRIVATE, false);
+}
+
 /* The rest of a release that found more than "locked": with `grant`, a hungry word
    is handed over. A word that is not locked is left alone. */
 void fs_word_lock_release_slow(fs_word *w, enum fs_scope scope, bool grant);

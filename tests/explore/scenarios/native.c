@@ -39,8 +39,7 @@ static void lock(void)
 {
     fs_word *word = &meeting.mutex.word;
 
-    if (!fs_word_lock_try_free_private(word))
-        fs_word_lock_acquire_slow(word, NULL, FS_SCOPE_PRIVATE, false);
+    fs_word_lock_acquire_private(word, NULL);
     watch_word_inside(word);
 }
 
