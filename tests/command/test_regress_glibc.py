@@ -16,7 +16,7 @@ import unittest
 
 import support
 from fastsync_lib import errors
-from fastsync_lib.regress import glibc, glibc_source, glibc_test, table
+from fastsync_lib.regress import glibc, glibc_source, glibc_run, table
 from fastsync_lib.regress.glibc_makefile import Makefiles
 from fastsync_lib.regress.program import Completed, Outcome
 
@@ -148,7 +148,7 @@ class Suite(unittest.TestCase):
         self.assertEqual(program.environment['EMPTY'], '')
         self.assertEqual(program.environment['PLACE'], 'tst-mutex3.place')
         self.assertEqual(program.source, 'glibc 9.87 nptl/tst-mutex3.c, bug 987, 1234')
-        self.assertEqual(program.timeout, 15 * glibc_test.FACTOR + glibc_test.SPARE)
+        self.assertEqual(program.timeout, 15 * glibc_run.FACTOR + glibc_run.SPARE)
         again = self.programs['tst-cancel7']
         self.assertEqual(again.argv[1:], ('--command', f'exec {glibc.ITSELF}'))
         self.assertTrue(again.executes_itself)
@@ -220,19 +220,19 @@ class Reading(unittest.TestCase):
                                ('# define TIMEOUT (DEFAULT_TIMEOUT + 3 * N)\n#define N 4', 32),
                                ('#define TIMEOUT 1000000', 200),
                                ('#define TIMEOUT (unknown (3))', 200)):
-            self.assertEqual(glibc_test.own_limit(words), seconds, words)
+            self.assertEqual(glibc_run.own_limit(words), seconds, words)
 
     def test_an_entry_of_the_list_comes_before_the_test_itself(self):
         def listed(**entry):
-            return glibc_test.Test('tst-x', '/tst-x.c', '#define TIMEOUT 7', entry)
+            return glibc_run.Test('tst-x', '/tst-x.c', '#define TIMEOUT 7', entry)
         self.assertEqual(listed(timeout=60).limit, 60)
-        self.assertEqual(listed().limit, 7 * glibc_test.FACTOR + glibc_test.SPARE)
+        self.assertEqual(listed().limit, 7 * glibc_run.FACTOR + glibc_run.SPARE)
         self.assertEqual(listed(skip='says why').obstacle, 'says why')
         self.assertIsNone(listed().obstacle)
 
     def test_the_words_of_the_driver_are_understood(self):
         def outcome(status, text, number=None):
-            return glibc_test.outcome(Completed(status, number, text, '', 0.0))
+            return glibc_run.outcome(Completed(status, number, text, '', 0.0))
         self.assertEqual(outcome(1, 'a\nTimed out: killed the child process\nb').state, 'hang')
         self.assertEqual(outcome(1, 'Didn\'t expect signal from child: got `Aborted\'').state,
                          'crash')

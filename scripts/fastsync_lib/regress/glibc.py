@@ -17,7 +17,7 @@ from pathlib import Path
 from ..errors import Refused
 from . import glibc_build, glibc_source
 from .glibc_makefile import Makefiles
-from .glibc_test import FACTOR, Test, outcome
+from .glibc_run import FACTOR, Test, outcome
 from .program import Outcome, Program
 
 LIST = os.path.join(glibc_build.HERE, 'glibc_tests', 'list.toml')
