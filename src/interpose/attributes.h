@@ -7,8 +7,10 @@
 
 #include <pthread.h>
 
-#define FS_ATTRIBUTE(name, version)                                                                \
-    __asm__(".symver " #name ", " #name "@" version);                                              \
+#include "symbols_generated.h"
+
+#define FS_ATTRIBUTE(name)                                                                         \
+    __asm__(".symver " #name ", " #name "@" FS_OLDEST_##name);                                     \
     extern __typeof__(name) name __attribute__((weak))
 
 #endif

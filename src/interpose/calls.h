@@ -64,9 +64,6 @@ int fs_old_pthread_cond_timedwait(void *cond, pthread_mutex_t *mutex,
 int fs_old_pthread_cond_signal(void *cond);
 int fs_old_pthread_cond_broadcast(void *cond);
 
-/* Looks up what the old ones call, so that no call has to take the loader's lock. */
-void fs_old_conditions_look_up(void);
-
 int fs_pthread_cancel(pthread_t thread);
 
 #endif

@@ -13,8 +13,8 @@
 #include "interpose/view.h"
 #include "lock/wait.h"
 
-FS_ATTRIBUTE(pthread_condattr_getpshared, "GLIBC_2.2.5");
-FS_ATTRIBUTE(pthread_condattr_getclock, "GLIBC_2.3.3");
+FS_ATTRIBUTE(pthread_condattr_getpshared);
+FS_ATTRIBUTE(pthread_condattr_getclock);
 
 struct fs_shared_mark fs_shared_mark = {.offset = 36, .mask = 1};
 

@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The oldest versions of these two on x86-64, so that the library loads on old systems. */
-__asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
-__asm__(".symver dlvsym, dlvsym@GLIBC_2.2.5");
+#include "symbols_generated.h"
+
+/* The oldest versions of these two, so that the library loads on old systems. */
+__asm__(".symver dlsym, dlsym@" FS_OLDEST_dlsym);
+__asm__(".symver dlvsym, dlvsym@" FS_OLDEST_dlvsym);
 
 struct fs_libc fs_libc;
 
@@ -35,8 +37,8 @@ static void *find(const char *name, const char *version)
 /* Threads that get here at once store the same values. */
 static FS_COLD void look_up(void)
 {
-#define FS_LIBC_FIND(member, name, version, type, parameters)                                      \
-    fs_libc.member = (type(*) parameters)(uintptr_t)find(#name, version);
+#define FS_LIBC_FIND(member, name, type, parameters)                                               \
+    fs_libc.member = (type(*) parameters)(uintptr_t)find(#name, FS_OLDEST_##name);
     FS_LIBC_FUNCTIONS(FS_LIBC_FIND)
 #undef FS_LIBC_FIND
 }

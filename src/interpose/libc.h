@@ -11,57 +11,51 @@
 
 #include "base/compiler.h"
 
-/* X(member, name, version, return type, parameters). The version is the oldest of this type and
+/* X(member, name, return type, parameters). Looked up by the oldest version of this type and
    meaning, so that it is there: a search that fails would allocate (see libc.c). */
 #define FS_LIBC_FUNCTIONS(X)                                                                       \
-    X(mutex_init, pthread_mutex_init, "GLIBC_2.2.5", int,                                          \
-      (pthread_mutex_t *, const pthread_mutexattr_t *))                                            \
-    X(mutex_destroy, pthread_mutex_destroy, "GLIBC_2.2.5", int, (pthread_mutex_t *))               \
-    X(mutex_lock, pthread_mutex_lock, "GLIBC_2.2.5", int, (pthread_mutex_t *))                     \
-    X(mutex_trylock, pthread_mutex_trylock, "GLIBC_2.2.5", int, (pthread_mutex_t *))               \
-    X(mutex_timedlock, pthread_mutex_timedlock, "GLIBC_2.2.5", int,                                \
-      (pthread_mutex_t *, const struct timespec *))                                                \
-    X(mutex_clocklock, pthread_mutex_clocklock, "GLIBC_2.30", int,                                 \
+    X(mutex_init, pthread_mutex_init, int, (pthread_mutex_t *, const pthread_mutexattr_t *))       \
+    X(mutex_destroy, pthread_mutex_destroy, int, (pthread_mutex_t *))                              \
+    X(mutex_lock, pthread_mutex_lock, int, (pthread_mutex_t *))                                    \
+    X(mutex_trylock, pthread_mutex_trylock, int, (pthread_mutex_t *))                              \
+    X(mutex_timedlock, pthread_mutex_timedlock, int, (pthread_mutex_t *, const struct timespec *)) \
+    X(mutex_clocklock, pthread_mutex_clocklock, int,                                               \
       (pthread_mutex_t *, clockid_t, const struct timespec *))                                     \
-    X(mutex_unlock, pthread_mutex_unlock, "GLIBC_2.2.5", int, (pthread_mutex_t *))                 \
-    X(mutex_consistent, pthread_mutex_consistent, "GLIBC_2.12", int, (pthread_mutex_t *))          \
-    X(mutex_getprioceiling, pthread_mutex_getprioceiling, "GLIBC_2.4", int,                        \
-      (const pthread_mutex_t *, int *))                                                            \
-    X(mutex_setprioceiling, pthread_mutex_setprioceiling, "GLIBC_2.4", int,                        \
-      (pthread_mutex_t *, int, int *))                                                             \
-    X(cond_init, pthread_cond_init, "GLIBC_2.3.2", int,                                            \
-      (pthread_cond_t *, const pthread_condattr_t *))                                              \
-    X(cond_destroy, pthread_cond_destroy, "GLIBC_2.3.2", int, (pthread_cond_t *))                  \
-    X(cond_wait, pthread_cond_wait, "GLIBC_2.3.2", int, (pthread_cond_t *, pthread_mutex_t *))     \
-    X(cond_timedwait, pthread_cond_timedwait, "GLIBC_2.3.2", int,                                  \
+    X(mutex_unlock, pthread_mutex_unlock, int, (pthread_mutex_t *))                                \
+    X(mutex_consistent, pthread_mutex_consistent, int, (pthread_mutex_t *))                        \
+    X(mutex_getprioceiling, pthread_mutex_getprioceiling, int, (const pthread_mutex_t *, int *))   \
+    X(mutex_setprioceiling, pthread_mutex_setprioceiling, int, (pthread_mutex_t *, int, int *))    \
+    X(cond_init, pthread_cond_init, int, (pthread_cond_t *, const pthread_condattr_t *))           \
+    X(cond_destroy, pthread_cond_destroy, int, (pthread_cond_t *))                                 \
+    X(cond_wait, pthread_cond_wait, int, (pthread_cond_t *, pthread_mutex_t *))                    \
+    X(cond_timedwait, pthread_cond_timedwait, int,                                                 \
       (pthread_cond_t *, pthread_mutex_t *, const struct timespec *))                              \
-    X(cond_clockwait, pthread_cond_clockwait, "GLIBC_2.30", int,                                   \
+    X(cond_clockwait, pthread_cond_clockwait, int,                                                 \
       (pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *))                   \
-    X(cond_signal, pthread_cond_signal, "GLIBC_2.3.2", int, (pthread_cond_t *))                    \
-    X(cond_broadcast, pthread_cond_broadcast, "GLIBC_2.3.2", int, (pthread_cond_t *))              \
-    X(rwlock_init, pthread_rwlock_init, "GLIBC_2.2.5", int,                                        \
-      (pthread_rwlock_t *, const pthread_rwlockattr_t *))                                          \
-    X(rwlock_destroy, pthread_rwlock_destroy, "GLIBC_2.2.5", int, (pthread_rwlock_t *))            \
-    X(rwlock_rdlock, pthread_rwlock_rdlock, "GLIBC_2.2.5", int, (pthread_rwlock_t *))              \
-    X(rwlock_tryrdlock, pthread_rwlock_tryrdlock, "GLIBC_2.2.5", int, (pthread_rwlock_t *))        \
-    X(rwlock_timedrdlock, pthread_rwlock_timedrdlock, "GLIBC_2.2.5", int,                          \
+    X(cond_signal, pthread_cond_signal, int, (pthread_cond_t *))                                   \
+    X(cond_broadcast, pthread_cond_broadcast, int, (pthread_cond_t *))                             \
+    X(rwlock_init, pthread_rwlock_init, int, (pthread_rwlock_t *, const pthread_rwlockattr_t *))   \
+    X(rwlock_destroy, pthread_rwlock_destroy, int, (pthread_rwlock_t *))                           \
+    X(rwlock_rdlock, pthread_rwlock_rdlock, int, (pthread_rwlock_t *))                             \
+    X(rwlock_tryrdlock, pthread_rwlock_tryrdlock, int, (pthread_rwlock_t *))                       \
+    X(rwlock_timedrdlock, pthread_rwlock_timedrdlock, int,                                         \
       (pthread_rwlock_t *, const struct timespec *))                                               \
-    X(rwlock_clockrdlock, pthread_rwlock_clockrdlock, "GLIBC_2.30", int,                           \
+    X(rwlock_clockrdlock, pthread_rwlock_clockrdlock, int,                                         \
       (pthread_rwlock_t *, clockid_t, const struct timespec *))                                    \
-    X(rwlock_wrlock, pthread_rwlock_wrlock, "GLIBC_2.2.5", int, (pthread_rwlock_t *))              \
-    X(rwlock_trywrlock, pthread_rwlock_trywrlock, "GLIBC_2.2.5", int, (pthread_rwlock_t *))        \
-    X(rwlock_timedwrlock, pthread_rwlock_timedwrlock, "GLIBC_2.2.5", int,                          \
+    X(rwlock_wrlock, pthread_rwlock_wrlock, int, (pthread_rwlock_t *))                             \
+    X(rwlock_trywrlock, pthread_rwlock_trywrlock, int, (pthread_rwlock_t *))                       \
+    X(rwlock_timedwrlock, pthread_rwlock_timedwrlock, int,                                         \
       (pthread_rwlock_t *, const struct timespec *))                                               \
-    X(rwlock_clockwrlock, pthread_rwlock_clockwrlock, "GLIBC_2.30", int,                           \
+    X(rwlock_clockwrlock, pthread_rwlock_clockwrlock, int,                                         \
       (pthread_rwlock_t *, clockid_t, const struct timespec *))                                    \
-    X(rwlock_unlock, pthread_rwlock_unlock, "GLIBC_2.2.5", int, (pthread_rwlock_t *))              \
-    X(cancel, pthread_cancel, "GLIBC_2.2.5", int, (pthread_t))                                     \
-    X(testcancel, pthread_testcancel, "GLIBC_2.2.5", void, (void))                                 \
-    X(setcanceltype, pthread_setcanceltype, "GLIBC_2.2.5", int, (int, int *))                      \
-    X(dlopen, dlopen, "GLIBC_2.2.5", void *, (const char *, int))
+    X(rwlock_unlock, pthread_rwlock_unlock, int, (pthread_rwlock_t *))                             \
+    X(cancel, pthread_cancel, int, (pthread_t))                                                    \
+    X(testcancel, pthread_testcancel, void, (void))                                                \
+    X(setcanceltype, pthread_setcanceltype, int, (int, int *))                                     \
+    X(dlopen, dlopen, void *, (const char *, int))
 
 struct fs_libc {
-#define FS_LIBC_MEMBER(member, name, version, type, parameters) type(*member) parameters;
+#define FS_LIBC_MEMBER(member, name, type, parameters) type(*member) parameters;
     FS_LIBC_FUNCTIONS(FS_LIBC_MEMBER)
 #undef FS_LIBC_MEMBER
 };

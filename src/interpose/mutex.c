@@ -11,10 +11,10 @@
 #include "interpose/libc.h"
 #include "interpose/view.h"
 
-FS_ATTRIBUTE(pthread_mutexattr_gettype, "GLIBC_2.2.5");
-FS_ATTRIBUTE(pthread_mutexattr_getpshared, "GLIBC_2.2.5");
-FS_ATTRIBUTE(pthread_mutexattr_getprotocol, "GLIBC_2.4");
-FS_ATTRIBUTE(pthread_mutexattr_getrobust, "GLIBC_2.12");
+FS_ATTRIBUTE(pthread_mutexattr_gettype);
+FS_ATTRIBUTE(pthread_mutexattr_getpshared);
+FS_ATTRIBUTE(pthread_mutexattr_getprotocol);
+FS_ATTRIBUTE(pthread_mutexattr_getrobust);
 
 /* FASTSYNC_PI=1: a private mutex becomes one with priority inheritance at its first use, before
    anybody can hold it, so that the C library takes it for one too. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The condition variables of version GLIBC_2.2.5: a pointer to something that only the C library
-   knows. It waits there with code of its own, so the mutex is turned over to its protocol first. */
+/* The condition variables from before GLIBC_2.3.2: a pointer to something that only the C library
+   knows. It waits there with code of its own, so the mutex is turned over to its protocol first.
+   Only in a library for a port of glibc that is as old as that. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,17 +22,18 @@ static const char *const names[OLD_COUNT] = {"pthread_cond_init",   "pthread_con
 
 static any_call calls[OLD_COUNT];
 
-void fs_old_conditions_look_up(void)
+/* When the library is loaded, so that no call has to take the loader's lock. */
+__attribute__((constructor(101))) static void look_up(void)
 {
     for (int i = 0; i < OLD_COUNT; i++)
-        calls[i] = (any_call)(uintptr_t)fs_libc_symbol(names[i], "GLIBC_2.2.5");
+        calls[i] = (any_call)(uintptr_t)fs_libc_symbol(names[i], FS_OLDEST_old_pthread_cond_wait);
 }
 
-/* Surplus arguments are passed along in registers and ignored by the callee. */
+/* Surplus arguments are passed along and ignored by the callee; the caller removes them. */
 static int call_old(int which, void *cond, const void *second, const void *third)
 {
     if (!calls[which])
-        fs_old_conditions_look_up();
+        look_up();
     return calls[which] ? calls[which](cond, second, third) : ENOSYS;
 }
 

@@ -11,8 +11,8 @@
 #include "interpose/libc.h"
 #include "interpose/view.h"
 
-FS_ATTRIBUTE(pthread_rwlockattr_getpshared, "GLIBC_2.2.5");
-FS_ATTRIBUTE(pthread_rwlockattr_getkind_np, "GLIBC_2.2.5");
+FS_ATTRIBUTE(pthread_rwlockattr_getpshared);
+FS_ATTRIBUTE(pthread_rwlockattr_getkind_np);
 
 FS_ALWAYS_INLINE bool is_handed_over(const pthread_rwlock_t *lock)
 {

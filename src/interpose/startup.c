@@ -15,7 +15,7 @@
 #include "lock/pi_mutex.h"
 #include "lock/settings.h"
 
-FS_ATTRIBUTE(pthread_condattr_setpshared, "GLIBC_2.2.5");
+FS_ATTRIBUTE(pthread_condattr_setpshared);
 
 /* The C library describes its thread descriptor to debuggers: bits, count, offset of a field. */
 struct field_description {
@@ -129,7 +129,6 @@ __attribute__((constructor(101))) static void start(void)
     uint32_t bits = fs_decide();
     const struct fs_libc *libc = fs_libc_functions();
 
-    fs_old_conditions_look_up();
     find_thread_id();
     find_single_thread_flag();
     find_shared_mark(libc);

@@ -3,8 +3,11 @@
 """Checks what the library needs from others: of libc no symbol version newer
 than NEWEST except those allowed below, and no library but libc and the loader.
 
-    test_needs.py LIBRARY"""
+    test_needs.py LIBRARY TABLE PORT
 
+TABLE says with which version the glibc of PORT began: nothing can be older than that."""
+
+import pathlib
 import re
 import subprocess
 import sys
@@ -15,7 +18,7 @@ NEWEST = (2, 17)
 # older libc, but their version would still be required, so they too have to stand here.
 ALLOWED = {}
 
-NEEDED = {"libc.so.6", "libdl.so.2", "ld-linux-x86-64.so.2"}
+NEEDED = re.compile(r"libc\.so\.6|libdl\.so\.2|ld(-linux[-\w]*|64)\.so\.\d")
 
 
 def run(*command):
@@ -38,26 +41,34 @@ def required_versions(library):
     return set(re.findall(r"Name: (GLIBC_\S+)", section))
 
 
-def is_too_new(version):
+def is_too_new(version, newest):
     if version == "GLIBC_PRIVATE":
         return True
     match = re.match(r"GLIBC_(\d+)\.(\d+)", version)
-    return match is not None and (int(match[1]), int(match[2])) > NEWEST
+    return match is not None and (int(match[1]), int(match[2])) > newest
+
+
+def base_of(table, port):
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(table.parent))
+    from make_symbols import read_ports, version_key
+    return tuple(version_key(read_ports(table)[port].base))
 
 
 def main():
     library = sys.argv[1]
+    newest = max(NEWEST, base_of(pathlib.Path(sys.argv[2]), sys.argv[3]))
     wrong = []
     pairs = undefined_versions(library)
     for name, version in pairs:
-        if is_too_new(version) and (name, version) not in ALLOWED:
+        if is_too_new(version, newest) and (name, version) not in ALLOWED:
             wrong.append(f"needs {name}@{version}")
     allowed_versions = {version for _, version in ALLOWED}
     for version in sorted(required_versions(library)):
-        if is_too_new(version) and version not in allowed_versions:
+        if is_too_new(version, newest) and version not in allowed_versions:
             wrong.append(f"requires version {version} at load time")
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", "--wide", library)))
-    for name in sorted(needed - NEEDED):
+    for name in sorted(name for name in needed if not NEEDED.fullmatch(name)):
         wrong.append(f"needs the library {name}")
     for line in wrong:
         print(line)
