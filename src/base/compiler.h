@@ -14,8 +14,14 @@
 #define FS_UNUSED __attribute__((unused))
 #define FS_ALIGNED(n) __attribute__((aligned(n)))
 
-/* Of the static block: reached without a call, also before the loader is done. */
+/* Of the static block: reached without a call, also before the loader is done. What is kept there
+   belongs to priorities, their inheritance and robust lists. macOS has no such block, and of those
+   three nothing: all threads find the same value, so they share one variable. */
+#ifdef __APPLE__
+#define FS_THREAD_LOCAL
+#else
 #define FS_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#endif
 
 /* The constant in a register of its own: a compiler that has just compared a loaded value with it
    would otherwise use that one, and the next instruction would have to wait for the load. */
