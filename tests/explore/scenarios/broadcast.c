@@ -4,8 +4,6 @@
    that leave the moving to a waiter are broadcast_led.c's. */
 #include "scenarios/meeting.h"
 
-static uint8_t on_it; /* who has still to leave the mutex for good */
-
 /* ---- setting up ---------------------------------------------------------------------- */
 
 static void two_on_one_processor(void)
@@ -29,7 +27,7 @@ static void two_without_requeue(void)
 static void two_that_leave(void)
 {
     meet_with_two();
-    on_it = MEET_BIT(0) | MEET_BIT(1);
+    meeting.on_it = MEET_BIT(0) | MEET_BIT(1);
 }
 
 static void two_of_strangers(void)
@@ -69,28 +67,6 @@ static void wait_on_with_second(void)
 {
     meet_note(call_wait_on(NULL), false);
     call_unlock(&meeting.second);
-}
-
-/* The last one frees everything: nobody waits any more, and nobody is in the mutex. */
-static void wait_on_and_the_last_kills(void)
-{
-    bool last;
-
-    meet_note(call_wait_on(NULL), false);
-    on_it &= (uint8_t)~MEET_BIT(explore_self());
-    last = on_it == 0;
-    call_unlock(&meeting.mutex);
-    if (last)
-        meet_kill();
-}
-
-/* Comes later than the others, and waits for the next time. */
-static void come_and_wait(void)
-{
-    call_lock(&meeting.mutex);
-    meeting.asked |= MEET_BIT(explore_self());
-    meet_note(call_wait(&meeting.cond, &meeting.mutex), false);
-    call_unlock(&meeting.mutex);
 }
 
 /* ---- broadcasters ---------------------------------------------------------------------- */
@@ -228,14 +204,14 @@ const struct explore_scenario broadcast_scenarios[] = {
      .thread = {meet_wait_on, meet_wait_on, broadcast_and_signal}, MEET_WATCH},
     {.name = "broadcast/late-waiter", .about = "one joins while the others are moved",
      .bound = 1, .full_bound = 3, .start = meet_with_two,
-     .thread = {meet_wait_on, meet_wait_on, broadcast_twice, come_and_wait}, MEET_WATCH},
+     .thread = {meet_wait_on, meet_wait_on, broadcast_twice, meet_come_and_wait}, MEET_WATCH},
 
     {.name = "broadcast/condition-goes", .about = "the broadcaster frees it at once",
      .bound = 2, .full_bound = EXPLORE_EXHAUSTIVE, .start = meet_with_two,
      .thread = {meet_wait_on, meet_wait_on, broadcast_holding_and_kill}, MEET_WATCH},
     {.name = "broadcast/all-goes", .about = "the last waiter frees everything",
      .bound = 2, .full_bound = EXPLORE_EXHAUSTIVE, .start = two_that_leave,
-     .thread = {wait_on_and_the_last_kills, wait_on_and_the_last_kills, meet_broadcast_holding},
+     .thread = {meet_wait_on_and_the_last_kills, meet_wait_on_and_the_last_kills, meet_broadcast_holding},
      MEET_WATCH},
     {.name = "broadcast/two-mutexes-first", .about = "waiters with two mutexes, the first is held",
      .bound = EXPLORE_EXHAUSTIVE, .start = two_with_two_mutexes,

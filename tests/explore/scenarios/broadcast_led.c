@@ -4,8 +4,6 @@
    those that were moved then come, in batches. */
 #include "scenarios/meeting.h"
 
-static uint8_t on_it; /* who has still to leave the mutex for good */
-
 /* ---- setting up ---------------------------------------------------------------------- */
 
 static void set_up(unsigned waiters, unsigned processors)
@@ -13,7 +11,7 @@ static void set_up(unsigned waiters, unsigned processors)
     meet_set_up(FS_KIND_NORMAL, processors);
     meet_queue(waiters);
     meet_watch();
-    on_it = (uint8_t)(MEET_BIT(waiters) - 1);
+    meeting.on_it = (uint8_t)(MEET_BIT(waiters) - 1);
 }
 
 static void two(void)
@@ -45,28 +43,6 @@ static void two_of_error_checking(void)
 }
 
 /* ---- threads ------------------------------------------------------------------------- */
-
-/* The last one frees everything. */
-static void wait_on_and_the_last_kills(void)
-{
-    bool last;
-
-    meet_note(call_wait_on(NULL), false);
-    on_it &= (uint8_t)~MEET_BIT(explore_self());
-    last = on_it == 0;
-    call_unlock(&meeting.mutex);
-    if (last)
-        meet_kill();
-}
-
-/* Comes later than the others, and waits for the next time. */
-static void come_and_wait(void)
-{
-    call_lock(&meeting.mutex);
-    meeting.asked |= MEET_BIT(explore_self());
-    meet_note(call_wait(&meeting.cond, &meeting.mutex), false);
-    call_unlock(&meeting.mutex);
-}
 
 /* Leaves again at once, and may have been signalled. */
 static void wait_without_the_mutex(void)
@@ -136,7 +112,7 @@ const struct explore_scenario led_scenarios[] = {
      MEET_WATCH},
     {.name = "led/late-waiter", .about = "one joins meanwhile",
      .bound = 1, .full_bound = 3, .start = two,
-     .thread = {meet_wait_on, meet_wait_on, broadcast_twice, come_and_wait}, MEET_WATCH},
+     .thread = {meet_wait_on, meet_wait_on, broadcast_twice, meet_come_and_wait}, MEET_WATCH},
     {.name = "led/not-the-holder", .about = "one whose wait fails leads nobody",
      .bound = 1, .full_bound = 3, .start = two_of_error_checking,
      .thread = {meet_wait_on, meet_wait_on, meet_broadcast_free, wait_without_the_mutex},
@@ -146,7 +122,7 @@ const struct explore_scenario led_scenarios[] = {
      .start = two, .thread = {meet_wait_on, meet_wait_on, broadcast_and_kill}, MEET_WATCH},
     {.name = "led/all-goes", .about = "the last waiter frees everything",
      .bound = EXPLORE_EXHAUSTIVE, .start = two,
-     .thread = {wait_on_and_the_last_kills, wait_on_and_the_last_kills, meet_broadcast_free},
+     .thread = {meet_wait_on_and_the_last_kills, meet_wait_on_and_the_last_kills, meet_broadcast_free},
      MEET_WATCH},
 
     {.name = "led/three", .about = "three waiters, one processor",

@@ -118,6 +118,26 @@ void meet_wait_on_and_kill(void)
     meet_kill();
 }
 
+void meet_wait_on_and_the_last_kills(void)
+{
+    bool last;
+
+    meet_note(call_wait_on(NULL), false);
+    meeting.on_it &= (uint8_t)~MEET_BIT(explore_self());
+    last = meeting.on_it == 0;
+    call_unlock(&meeting.mutex);
+    if (last)
+        meet_kill();
+}
+
+void meet_come_and_wait(void)
+{
+    call_lock(&meeting.mutex);
+    meeting.asked |= MEET_BIT(explore_self());
+    meet_note(call_wait(&meeting.cond, &meeting.mutex), false);
+    call_unlock(&meeting.mutex);
+}
+
 /* ---- the others ------------------------------------------------------------------------ */
 
 void meet_signal(void)

@@ -25,6 +25,7 @@ struct meeting {
     uint8_t got;   /* ... whose waits have returned 0 */
     uint8_t late;  /* ... and ETIMEDOUT */
     uint8_t cancelled;
+    uint8_t on_it; /* ... who have still to leave the mutex for good, if they kill the meeting */
 };
 
 extern struct meeting meeting;
@@ -56,6 +57,12 @@ void meet_wait_on_until(void);
 
 /* Also frees everything then: nobody else is to use it any more. */
 void meet_wait_on_and_kill(void);
+
+/* As above by the last of those in meeting.on_it: nobody waits any more, nobody is in the mutex. */
+void meet_wait_on_and_the_last_kills(void);
+
+/* Comes later than the others, and waits for the next time. */
+void meet_come_and_wait(void);
 
 void meet_signal_holding(void);
 void meet_signal_free(void);

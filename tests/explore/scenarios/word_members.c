@@ -7,7 +7,6 @@
 
 #define BATCH 2
 
-static fs_word gate;  /* where members sleep before they are moved */
 static fs_word awake; /* as in struct fs_group */
 static fs_word crowded;
 static unsigned users; /* who have still to acquire the lock; counted only if the lock goes */
@@ -18,7 +17,7 @@ static void start_with(unsigned spin, unsigned size)
     batch = size;
     word_start(FS_SCOPE_PRIVATE, spin);
     watch_word_counts(&word_object.word, &awake);
-    explore_name(&gate, sizeof gate, "gate");
+    word_gate_start();
     explore_name(&awake, sizeof awake, "awake");
     explore_name(&crowded, sizeof crowded, "crowded");
 }
@@ -70,20 +69,9 @@ static void release_with_batch(void)
         fs_word_lock_wake_after(&word_object.word, released, FS_SCOPE_PRIVATE);
 }
 
-static void move_members(void)
-{
-    word_lock();
-    watch_word_inside(&word_object.word);
-    fs_store_release(&gate, 1);
-    fs_word_lock_mark_contended(&word_object.word);
-    explore_require(fs_futex_cmp_requeue(&gate, &word_object.word, 1, 0, FS_WAKE_ALL,
-                                         FS_SCOPE_PRIVATE, NULL) == 0,
-                    "a move fails");
-}
-
 static void send_off(void)
 {
-    move_members();
+    word_gate_move_all();
     release_with_batch();
 }
 
@@ -104,7 +92,7 @@ static void send_off_three_sleeping(void)
 
 static void join(void)
 {
-    fs_futex_wait_bitset(&gate, 0, FS_LOCK_BITS_ORDINARY, NULL, FS_SCOPE_PRIVATE);
+    word_gate_wait();
     if (fs_word_lock_acquire_among(&word_object.word, &awake))
         fs_store_relaxed(&crowded, 1);
     watch_word_inside(&word_object.word);
@@ -147,7 +135,7 @@ static void send_off_and_free(void)
 
     explore_wait_until_asleep(1);
     explore_wait_until_asleep(2);
-    move_members();
+    word_gate_move_all();
     last = --users == 0;
     release_with_batch();
     free_object_if(last);
@@ -172,12 +160,10 @@ static void finish(void)
                     fs_load_relaxed(&awake));
 }
 
-/* Controls: that the states which these scenarios are about are reached at all. */
-static void observe_reliance(
-
 #define WATCHED .check = watch_word_check, .observe = watch_word_observe, .finish = finish
 
-    const struct explore_event *event)
+/* Controls: that the states which these scenarios are about are reached at all. */
+static void observe_reliance(const struct explore_event *event)
 {
     watch_word_observe(event);
     explore_require(event->word != &word_object.word || event->kind != EVENT_WRITE ||

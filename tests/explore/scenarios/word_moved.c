@@ -3,12 +3,10 @@
    another word that its holder moves here, who acquire it as woken ones. */
 #include "word_parts.h"
 
-static fs_word gate; /* where those sleep who are moved to the word; closed while it is 0 */
-
 static void start(void)
 {
     word_start_private();
-    explore_name(&gate, sizeof gate, "gate");
+    word_gate_start();
 }
 
 static void release_in_halves(void)
@@ -22,22 +20,15 @@ static void release_in_halves(void)
     fs_word_lock_wake_after(&word_object.word, released, FS_SCOPE_PRIVATE);
 }
 
-/* The gate opens before anybody is moved, so that nobody goes back to it. */
 static void move_sleepers(void)
 {
-    word_lock();
-    watch_word_inside(&word_object.word);
-    fs_store_release(&gate, 1);
-    fs_word_lock_mark_contended(&word_object.word);
-    explore_require(fs_futex_cmp_requeue(&gate, &word_object.word, 1, 0, FS_WAKE_ALL,
-                                         FS_SCOPE_PRIVATE, NULL) == 0,
-                    "a move fails");
+    word_gate_move_all();
     fs_word_lock_release(&word_object.word);
 }
 
 static void wait_to_be_moved(void)
 {
-    fs_futex_wait_bitset(&gate, 0, FS_LOCK_BITS_ORDINARY, NULL, FS_SCOPE_PRIVATE);
+    word_gate_wait();
     explore_require(fs_word_lock_acquire_slow(&word_object.word, NULL, FS_SCOPE_PRIVATE, true) == 0,
                     "an acquisition for ever fails");
     word_unlock();

@@ -8,6 +8,8 @@
 
 struct word_object word_object;
 
+static fs_word gate; /* closed while it is 0 */
+
 void word_start(enum fs_scope scope, unsigned spin)
 {
     fs_settings.spin = spin;
@@ -89,6 +91,27 @@ void word_try_twice(void)
 {
     word_try_once();
     word_try_once();
+}
+
+void word_gate_start(void)
+{
+    explore_name(&gate, sizeof gate, "gate");
+}
+
+void word_gate_wait(void)
+{
+    fs_futex_wait_bitset(&gate, 0, FS_LOCK_BITS_ORDINARY, NULL, FS_SCOPE_PRIVATE);
+}
+
+void word_gate_move_all(void)
+{
+    word_lock();
+    watch_word_inside(&word_object.word);
+    fs_store_release(&gate, 1);
+    fs_word_lock_mark_contended(&word_object.word);
+    explore_require(fs_futex_cmp_requeue(&gate, &word_object.word, 1, 0, FS_WAKE_ALL,
+                                         FS_SCOPE_PRIVATE, NULL) == 0,
+                    "a move fails");
 }
 
 void word_finish(void)

@@ -39,6 +39,17 @@ void word_lock_until_deadline(void);
 void word_try_once(void);
 void word_try_twice(void);
 
+/* ---- a gate: sleepers of another word, moved to this one by its holder -------------------- */
+
+/* After word_start. */
+void word_gate_start(void);
+
+/* Until moved or woken. */
+void word_gate_wait(void);
+
+/* Acquires the word and moves all who wait there. The gate opens first, so that nobody goes back. */
+void word_gate_move_all(void);
+
 /* ---- checks ---------------------------------------------------------------------------------- */
 
 void word_finish(void);
