@@ -30,14 +30,18 @@ typedef struct {
 } fs_pointer;
 
 /* Two futex words that change as one: a compare-and-swap covers both, a futex call
-   is given either. Only whole accesses write it. */
+   is given either. Only whole accesses write it. Aligned for an atomic instruction also where
+   other 64-bit numbers are not. */
 typedef union {
-    _Atomic uint64_t value;
+    _Alignas(8) _Atomic uint64_t value;
     fs_word half[2]; /* futex calls only: use fs_wide_low and fs_wide_high */
 } fs_wide;
 
 _Static_assert(sizeof(fs_word) == 4, "a futex word has 32 bits");
-_Static_assert(sizeof(fs_wide) == 8, "two futex words and nothing else");
+_Static_assert(sizeof(fs_wide) == 8 && _Alignof(fs_wide) == 8, "two futex words and nothing else");
+#ifndef __GCC_HAVE_SYNC_COMPARE_AND_SWAP_8
+#error "this processor has no compare-and-swap of 64 bits: name a newer one to the compiler"
+#endif
 
 FS_ALWAYS_INLINE uint32_t fs_load_relaxed(const fs_word *w)
 {

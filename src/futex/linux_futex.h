@@ -24,11 +24,17 @@
 #define SYS_futex_waitv 449
 #endif
 
-/* A 32-bit kernel has a second entry, which takes 64-bit times. */
-#if __SIZEOF_LONG__ == 4 && defined(SYS_futex_time64)
+/* Where a long has 32 bits, the kernel has a second call, which takes 64-bit times: since
+   Linux 5.1, and beside the old one unless the kernel was built without that. */
+#if __SIZEOF_LONG__ == 4 && !defined(__x86_64__)
+#ifndef SYS_futex_time64
+#define SYS_futex_time64 422
+#endif
 #define FS_LINUX_SYS_FUTEX SYS_futex_time64
+#define FS_LINUX_HAS_OLD_FUTEX 1
 #else
 #define FS_LINUX_SYS_FUTEX SYS_futex
+#define FS_LINUX_HAS_OLD_FUTEX 0
 #endif
 
 /* The kernel's struct __kernel_timespec. */
@@ -66,21 +72,34 @@ FS_ALWAYS_INLINE int fs_linux_clock_flag(const struct fs_deadline *deadline)
     return deadline && deadline->clock == FS_CLOCK_REALTIME ? FUTEX_CLOCK_REALTIME : 0;
 }
 
+/* The old call, for a kernel that does not know the new one (linux_time32.c). The fourth argument
+   is the time, or, for null, the count. */
+long fs_linux_futex_old(fs_word *w, int op, uint32_t value, const struct fs_linux_time *time,
+                        int count, fs_word *second, uint32_t value3) FS_COLD;
+
 /* futex(2) with a time as its fourth argument. */
 FS_ALWAYS_INLINE long fs_linux_futex(fs_word *w, int op, uint32_t value,
                                      const struct fs_linux_time *time, fs_word *second,
                                      uint32_t value3)
 {
-    return fs_linux_call(FS_LINUX_SYS_FUTEX, (long)w, op, (long)value, (long)time, (long)second,
-                         (long)value3);
+    long result = fs_linux_call(FS_LINUX_SYS_FUTEX, (long)w, op, (long)value, (long)time,
+                                (long)second, (long)value3);
+
+    if (FS_LINUX_HAS_OLD_FUTEX && FS_UNLIKELY(result == -ENOSYS))
+        return fs_linux_futex_old(w, op, value, time, 0, second, value3);
+    return result;
 }
 
 /* futex(2) with a second count as its fourth argument. */
 FS_ALWAYS_INLINE long fs_linux_futex_move(fs_word *w, int op, int count, int second_count,
                                           fs_word *second, uint32_t value3)
 {
-    return fs_linux_call(FS_LINUX_SYS_FUTEX, (long)w, op, (long)count, (long)second_count,
-                         (long)second, (long)value3);
+    long result = fs_linux_call(FS_LINUX_SYS_FUTEX, (long)w, op, (long)count, (long)second_count,
+                                (long)second, (long)value3);
+
+    if (FS_LINUX_HAS_OLD_FUTEX && FS_UNLIKELY(result == -ENOSYS))
+        return fs_linux_futex_old(w, op, (uint32_t)count, NULL, second_count, second, value3);
+    return result;
 }
 
 /* A sandbox forbids the call, or the kernel does not have it. */

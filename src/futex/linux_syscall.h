@@ -2,7 +2,7 @@
 /* One raw system call with six arguments, for the Linux files of this folder.
    It returns what the kernel returned: a negative errno number is an error.
    errno is not touched, nothing is a cancellation point, and no symbol of libc
-   is needed on x86-64. Other architectures go through libc's syscall(). */
+   is needed on the processors that have code here. Others go through libc's syscall(). */
 #ifndef FS_FUTEX_LINUX_SYSCALL_H
 #define FS_FUTEX_LINUX_SYSCALL_H
 
@@ -26,6 +26,10 @@ FS_ALWAYS_INLINE long fs_linux_call(long number, long a, long b, long c, long d,
     return result;
 }
 
+#elif defined(__i386__)
+#include "futex/linux_syscall_i386.h"
+#elif defined(__arm__) && defined(__ARM_EABI__)
+#include "futex/linux_syscall_arm.h"
 #else
 
 #include <errno.h>

@@ -74,19 +74,18 @@ struct fs_deadline fs_system_now(enum fs_clock clock)
     return (struct fs_deadline){now.tv_sec, now.tv_nsec, clock};
 }
 
-#if defined(SYS_mmap)
-static long map_anonymous(size_t size)
-{
-    return fs_linux_call(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
+/* Where there are two calls, the first takes its arguments in another way (i386). */
+#if defined(SYS_mmap2)
+#define LINUX_SYS_MMAP SYS_mmap2
 #else
+#define LINUX_SYS_MMAP SYS_mmap
+#endif
+
 static long map_anonymous(size_t size)
 {
-    return fs_linux_call(SYS_mmap2, 0, (long)size, PROT_READ | PROT_WRITE,
+    return fs_linux_call(LINUX_SYS_MMAP, 0, (long)size, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
-#endif
 
 void *fs_system_map_wiped(size_t size, bool *wiped)
 {

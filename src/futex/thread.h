@@ -32,6 +32,8 @@ FS_ALWAYS_INLINE uint32_t fs_thread_id_known(void)
 #if defined(__x86_64__)
     /* volatile: where the caller wrote it, which may be ahead of an atomic operation. */
     __asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
+#elif defined(__i386__)
+    __asm__ volatile("movl %%gs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
 #else
     id = *(volatile uint32_t *)((char *)__builtin_thread_pointer() + fs_thread_id_offset);
 #endif

@@ -42,7 +42,7 @@ static int read_until(pthread_rwlock_t *lock, const struct fs_deadline *deadline
 
     if (is_writer(view))
         return EDEADLK;
-    return fs_rwlock_read(&view->lock, fs_rwlock_preference(lock), deadline);
+    return fs_rwlock_read(fs_rwlock_in(view), fs_rwlock_preference(lock), deadline);
 }
 
 static int write_until(pthread_rwlock_t *lock, const struct fs_deadline *deadline)
@@ -52,7 +52,7 @@ static int write_until(pthread_rwlock_t *lock, const struct fs_deadline *deadlin
 
     if (is_writer(view))
         return EDEADLK;
-    err = fs_rwlock_write(&view->lock, fs_rwlock_preference(lock), deadline);
+    err = fs_rwlock_write(fs_rwlock_in(view), fs_rwlock_preference(lock), deadline);
     if (err == 0)
         fs_store_relaxed(&view->writer, fs_thread_id());
     return err;
@@ -66,7 +66,7 @@ static FS_NOINLINE int read_slow(pthread_rwlock_t *lock)
 int fs_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
 {
     if (FS_LIKELY(is_plainly_ours(lock)) &&
-        FS_LIKELY(fs_rwlock_read_fast(&fs_view_rwlock(lock)->lock)))
+        FS_LIKELY(fs_rwlock_read_fast(fs_rwlock_in(fs_view_rwlock(lock)))))
         return 0;
     return read_slow(lock);
 }
@@ -76,7 +76,7 @@ int fs_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
     if (is_handed_over(lock))
         return FS_HAND_OVER(rwlock_tryrdlock, lock);
-    return fs_rwlock_try_read(&fs_view_rwlock(lock)->lock, fs_rwlock_preference(lock));
+    return fs_rwlock_try_read(fs_rwlock_in(fs_view_rwlock(lock)), fs_rwlock_preference(lock));
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_tryrdlock)
 
@@ -116,7 +116,7 @@ int fs_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 {
     struct fs_rwlock_view *view = fs_view_rwlock(lock);
 
-    if (FS_LIKELY(is_plainly_ours(lock)) && FS_LIKELY(fs_rwlock_write_fast(&view->lock))) {
+    if (FS_LIKELY(is_plainly_ours(lock)) && FS_LIKELY(fs_rwlock_write_fast(fs_rwlock_in(view)))) {
         fs_store_relaxed(&view->writer, fs_thread_id_known());
         return 0;
     }
@@ -131,7 +131,7 @@ int fs_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
 
     if (is_handed_over(lock))
         return FS_HAND_OVER(rwlock_trywrlock, lock);
-    err = fs_rwlock_try_write(&view->lock);
+    err = fs_rwlock_try_write(fs_rwlock_in(view));
     if (err == 0)
         fs_store_relaxed(&view->writer, fs_thread_id());
     return err;
@@ -182,7 +182,7 @@ static FS_NOINLINE int unlock_slow(pthread_rwlock_t *lock)
     if (is_handed_over(lock))
         return FS_HAND_OVER(rwlock_unlock, lock);
     forget_writer(view);
-    fs_rwlock_release(&view->lock, fs_rwlock_preference(lock));
+    fs_rwlock_release(fs_rwlock_in(view), fs_rwlock_preference(lock));
     return 0;
 }
 
@@ -191,7 +191,7 @@ int fs_pthread_rwlock_unlock(pthread_rwlock_t *lock)
     struct fs_rwlock_view *view = fs_view_rwlock(lock);
 
     if (FS_LIKELY(is_plainly_ours(lock)) &&
-        FS_LIKELY(fs_rwlock_release_fast(&view->lock, forget_writer(view))))
+        FS_LIKELY(fs_rwlock_release_fast(fs_rwlock_in(view), forget_writer(view))))
         return 0;
     return unlock_slow(lock);
 }

@@ -35,12 +35,27 @@ _Static_assert(sizeof(struct fs_cond_view) <= 16, "the C library's flags come la
 _Static_assert(sizeof(struct fs_cond_view) <= sizeof(pthread_cond_t), "too large");
 
 /* A private reader-writer lock of ours, up to the fields we share with the C library. */
+#if __SIZEOF_POINTER__ == 8
 struct fs_rwlock_view {
     struct fs_rwlock lock;
     uint32_t unused[4];
     fs_word writer; /* id of the thread that holds the lock for writing */
 };
+#else
+/* The C library's is aligned to 4 bytes only: ours is where 8 bytes are aligned, at once or 4 bytes
+   later (fs_rwlock_in). */
+struct fs_rwlock_view {
+    uint32_t room[3];
+    uint32_t unused[4]; /* the C library's flags among them */
+    fs_word writer;
+};
 
+_Static_assert(offsetof(pthread_rwlock_t, __data.__flags) >= 12 &&
+                   offsetof(pthread_rwlock_t, __data.__shared) >= 12,
+               "the C library's flags are in the way");
+#endif
+
+_Static_assert(sizeof(struct fs_rwlock) == 8, "our lock is one wide word");
 _Static_assert(offsetof(struct fs_rwlock_view, writer) ==
                    offsetof(pthread_rwlock_t, __data.__cur_writer),
                "the C library keeps the writer elsewhere");
@@ -66,6 +81,15 @@ FS_ALWAYS_INLINE struct fs_rwlock_view *fs_view_rwlock(const pthread_rwlock_t *l
     return (struct fs_rwlock_view *)(uintptr_t)lock;
 }
 
+FS_ALWAYS_INLINE struct fs_rwlock *fs_rwlock_in(struct fs_rwlock_view *view)
+{
+#if __SIZEOF_POINTER__ == 8
+    return &view->lock;
+#else
+    return (struct fs_rwlock *)(((uintptr_t)view + 7) & ~(uintptr_t)7);
+#endif
+}
+
 /* Where and how the C library marks a process-shared condition variable; found out by
    initialising one (startup.c). */
 extern FS_HIDDEN struct fs_shared_mark {
@@ -82,7 +106,11 @@ FS_ALWAYS_INLINE bool fs_cond_is_shared(const pthread_cond_t *cond)
 
 FS_ALWAYS_INLINE bool fs_rwlock_is_shared(const pthread_rwlock_t *lock)
 {
-    return *(const volatile signed char *)&lock->__data.__shared != 0;
+    /* The byte that tells: 0 or 1 in a number of one byte or of four. */
+    size_t last = sizeof lock->__data.__shared - 1;
+    size_t at = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? last : 0;
+
+    return ((const volatile signed char *)&lock->__data.__shared)[at] != 0;
 }
 
 FS_ALWAYS_INLINE enum fs_rw_preference fs_rwlock_preference(const pthread_rwlock_t *lock)

@@ -72,6 +72,8 @@ int fs_mutex_release(struct fs_mutex *m, uint32_t kind)
     return 0;
 }
 
+#if FS_MUTEX_HAS_DEBT
+
 /* So many releases in a row may wake only whom they owe it. */
 #define FS_DEBT_PATIENCE 8
 
@@ -112,6 +114,32 @@ bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bits, uint32_t cou
     return true;
 }
 
+static void settle_debt(struct fs_mutex *m)
+{
+    if (m->debt.word) {
+        pay(&m->debt); /* M4 */
+        m->debt.word = NULL;
+    }
+}
+
+#else /* no mutex ever has one */
+
+void fs_mutex_release_private_slow(struct fs_mutex *m, bool grant)
+{
+    fs_word_lock_release_slow(&m->word, FS_SCOPE_PRIVATE, grant);
+}
+
+bool fs_mutex_owe(struct fs_mutex *m, fs_word *word, uint32_t bits, uint32_t count)
+{
+    return false;
+}
+
+static void settle_debt(struct fs_mutex *m)
+{
+}
+
+#endif
+
 int fs_mutex_make_consistent(struct fs_mutex *m, uint32_t kind)
 {
     if (kind == FS_KIND_DESTROYED || !(kind & FS_KIND_ROBUST) ||
@@ -148,10 +176,7 @@ void fs_mutex_turn_over(struct fs_mutex *m)
     if (fs_kind_checks_owner(kind) ? !fs_mutex_is_mine(m)
                                    : !fs_lock_is_held(fs_load_relaxed(&m->word)))
         return;
-    if (m->debt.word) {
-        pay(&m->debt); /* M4 */
-        m->debt.word = NULL;
-    }
+    settle_debt(m);
     /* Contended, since others may sleep on it; to the C library only 0, 1 and 2 have
        a meaning of their own (W5). */
     fs_exchange_release(&m->word, FS_LOCK_CONTENDED);

@@ -18,6 +18,12 @@ struct fs_debt {
     uint16_t passed; /* payments in a row after which no locker of the mutex was woken */
 };
 
+#if __SIZEOF_POINTER__ == 8
+
+/* glibc, 64 bits. The list is linked both ways, and there is room for a debt. */
+#define FS_MUTEX_HAS_PREV 1
+#define FS_MUTEX_HAS_DEBT 1
+
 /* An entry of the kernel's robust list. `next` comes second: the list links these
    members, and the C library finds `prev` right before. */
 struct fs_robust_link {
@@ -37,5 +43,26 @@ struct fs_mutex {
         struct fs_debt debt;        /* private ones; the holder's */
     };
 };
+
+#else
+
+/* glibc, 32 bits: 24 bytes. The list is linked one way only, and a debt has no room. */
+#define FS_MUTEX_HAS_PREV 0
+#define FS_MUTEX_HAS_DEBT 0
+
+struct fs_robust_link {
+    void *next;
+};
+
+struct fs_mutex {
+    fs_word word;
+    uint32_t count;
+    fs_word owner;
+    fs_word kind;
+    uint32_t nusers;
+    struct fs_robust_link link; /* robust kinds; the C library: others' spins and elision */
+};
+
+#endif
 
 #endif

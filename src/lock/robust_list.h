@@ -2,7 +2,8 @@
 /* The calling thread's robust list: the mutexes whose words the kernel marks when
    the thread dies (get_robust_list(2), Documentation/locking/robust-futexes). The C library
    registered the list and keeps its own mutexes on it, so entries are linked exactly as it
-   does: `next` pointers that the kernel follows, `prev` pointers for unlinking.
+   does: `next` pointers that the kernel follows, and, where the mutex has room, `prev` pointers
+   for unlinking. The list without them is robust_list_one_way.h's.
 
    A robust operation is a bracket: begin names the mutex that is about to change
    hands, so that a death in between is noticed; end clears that. The slot is one per
@@ -41,6 +42,7 @@ FS_ALWAYS_INLINE void fs_robust_order(void)
     __asm__ volatile("" ::: "memory");
 }
 
+/* The link, or the head, whose `next` member (or `first`) an entry names. */
 FS_ALWAYS_INLINE struct fs_robust_link *fs_robust_link_of(void *next_member)
 {
     uintptr_t at = (uintptr_t)next_member & ~FS_ROBUST_PI_MARK;
@@ -86,6 +88,8 @@ FS_ALWAYS_INLINE void fs_robust_end(struct fs_robust_bracket bracket)
     }
 }
 
+#if FS_MUTEX_HAS_PREV
+
 /* Puts a mutex that the caller holds on the list; inside a bracket. */
 FS_ALWAYS_INLINE void fs_robust_link(struct fs_robust_bracket bracket, struct fs_mutex *m, bool pi)
 {
@@ -120,5 +124,9 @@ FS_ALWAYS_INLINE void fs_robust_unlink(struct fs_robust_bracket bracket, struct 
     m->link.prev = NULL;
     m->link.next = NULL;
 }
+
+#else
+#include "lock/robust_list_one_way.h"
+#endif
 
 #endif

@@ -14,6 +14,9 @@
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
 #endif
+#ifndef SYS_futex_time64 /* what 32-bit systems have besides */
+#define SYS_futex_time64 SYS_futex
+#endif
 
 static fs_word interrupts;
 
@@ -76,7 +79,7 @@ void sleeper_await_sleep(struct sleeper *s)
     for (;;) {
         long number = blocked_in(tid);
 
-        if (number == SYS_futex || number == SYS_futex_waitv)
+        if (number == SYS_futex || number == SYS_futex_time64 || number == SYS_futex_waitv)
             return;
         ck_assert_msg(!sleeper_is_done(s), "the thread returned %d and did not sleep", s->result);
         nap();

@@ -168,6 +168,8 @@ END_TEST
 
 /* ---- signals by the holder of the mutex ------------------------------------------- */
 
+#if FS_MUTEX_HAS_DEBT
+
 START_TEST(a_signal_by_the_holder_is_paid_for_by_its_release)
 {
     struct place place = {.inside = 0};
@@ -241,6 +243,29 @@ START_TEST(a_debtor_woken_by_a_handler_goes_through_the_mutex)
 }
 END_TEST
 
+#else
+
+START_TEST(a_signal_by_a_holder_who_cannot_owe_wakes_at_once)
+{
+    struct place place = {.inside = 0};
+    struct waiter waiters[2];
+
+    put_all_to_sleep(waiters, 2, &place, FS_MOVE_BY_OWNER);
+    lock(&place.mutex);
+    fs_condition_signal(&place.cond);
+    ck_assert_uint_eq(wakes_so_far(), 1);
+    EVENTUALLY(sleeps_on(&waiters[0]) == &place.mutex.word);
+    expect_states(waiters, 2, 1);
+    unlock(&place.mutex);
+    expect_end(&waiters[0], 0);
+    fs_condition_signal(&place.cond);
+    expect_end(&waiters[1], 0);
+    ck_assert_uint_eq(fs_load_relaxed(&place.mutex.word), 0);
+}
+END_TEST
+
+#endif
+
 /* ---- interruption ------------------------------------------------------------------ */
 
 START_TEST(an_interruption_is_for_the_thread_named_and_uses_up_no_signal)
@@ -295,10 +320,14 @@ static TCase *signals_case(void)
     tcase_add_loop_test(tests, a_timeout_is_never_early_and_uses_up_no_signal, 0, 2);
     tcase_add_test(tests, a_waiter_whose_time_has_passed_still_gets_its_signal);
     tcase_add_test(tests, condition_variables_that_share_a_bucket_are_signalled_apart);
+#if FS_MUTEX_HAS_DEBT
     tcase_add_test(tests, a_signal_by_the_holder_is_paid_for_by_its_release);
     tcase_add_test(tests, a_debt_to_another_condition_variable_is_not_taken_on);
     tcase_add_test(tests, a_debt_is_paid_before_the_mutex_is_turned_over);
     tcase_add_test(tests, a_debtor_woken_by_a_handler_goes_through_the_mutex);
+#else
+    tcase_add_test(tests, a_signal_by_a_holder_who_cannot_owe_wakes_at_once);
+#endif
     tcase_add_test(tests, an_interruption_is_for_the_thread_named_and_uses_up_no_signal);
     tcase_add_test(tests, an_interruption_after_a_signal_changes_nothing);
     return tests;

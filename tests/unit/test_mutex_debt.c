@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the holder of a mutex owes to sleepers elsewhere: that its release wakes exactly as many as
    were agreed upon, on one word at a time, and that a mutex which the C library may release takes
-   on no debt. Who comes to owe is decided by lock/condition.c and lock/broadcast.c. */
+   on no debt. Who comes to owe is decided by lock/condition.c and lock/broadcast.c. Where the
+   mutex has no room for a debt, that every one is refused. */
 #include "sleepers.h"
 
 #include "eventually.h"
@@ -14,6 +15,8 @@ static const uint32_t kinds[] = {FS_KIND_NORMAL, FS_KIND_RECURSIVE, FS_KIND_ERRO
                                  FS_KIND_ADAPTIVE};
 
 #define KINDS 4 /* the loop index of most tests */
+
+#if FS_MUTEX_HAS_DEBT
 
 struct bed {
     fs_word word;
@@ -187,12 +190,8 @@ START_TEST(a_debt_to_nobody_costs_a_sleeping_locker_nothing)
 }
 END_TEST
 
-int main(void)
+static void add_tests(TCase *tests)
 {
-    Suite *suite = suite_create("mutex debt");
-    TCase *tests = tcase_create("mutex debt");
-
-    tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_loop_test(tests, a_debt_makes_the_word_contended_and_is_paid_once, 0, KINDS);
     tcase_add_loop_test(tests, a_release_wakes_exactly_as_many_as_are_owed, 1, SLEEPERS + 1);
@@ -202,6 +201,37 @@ int main(void)
     tcase_add_loop_test(tests, a_mutex_turned_over_takes_on_no_debt, 0, KINDS);
     tcase_add_loop_test(tests, turning_a_mutex_over_pays_its_whole_debt, 0, KINDS);
     tcase_add_loop_test(tests, a_debt_to_nobody_costs_a_sleeping_locker_nothing, 0, KINDS);
+}
+
+#else
+
+START_TEST(every_debt_is_refused_and_leaves_the_mutex_alone)
+{
+    struct fs_mutex m = {.kind = {kinds[_i]}};
+    fs_word word = {0};
+
+    ck_assert_int_eq(fs_mutex_acquire(&m, kinds[_i], FS_WAIT_FOREVER, NULL), 0);
+    ck_assert(!fs_mutex_owe(&m, &word, 1, 1));
+    ck_assert_uint_eq(fs_load_relaxed(&m.word), FS_LOCK_LOCKED);
+    ck_assert_int_eq(QUIET(fs_mutex_release(&m, kinds[_i])), 0);
+    ck_assert_ptr_null(m.link.next);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_loop_test(tests, every_debt_is_refused_and_leaves_the_mutex_alone, 0, KINDS);
+}
+
+#endif
+
+int main(void)
+{
+    Suite *suite = suite_create("mutex debt");
+    TCase *tests = tcase_create("mutex debt");
+
+    tcase_set_timeout(tests, 60);
+    add_tests(tests);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -43,7 +43,7 @@ static uint32_t *word_of(struct robust_list *entry, long offset)
 }
 
 /* Checks that the list holds exactly these words, newest first, that the mark is on the PI ones,
-   and that the way back leads over the same entries. */
+   and that the way back, where there is one, leads over the same entries. */
 static void expect_list(uint32_t *const *words, const bool *pi, int count)
 {
     struct robust_list_head *head = kernel_head();
@@ -54,7 +54,8 @@ static void expect_list(uint32_t *const *words, const bool *pi, int count)
         ck_assert_ptr_ne(unmarked(entry), &head->list);
         ck_assert_ptr_eq(word_of(entry, head->futex_offset), words[i]);
         ck_assert_int_eq((uintptr_t)entry & 1, pi[i]);
-        ck_assert_ptr_eq(unmarked(((void **)(void *)unmarked(entry))[-1]), before);
+        if (FS_MUTEX_HAS_PREV)
+            ck_assert_ptr_eq(unmarked(((void **)(void *)unmarked(entry))[-1]), before);
         before = unmarked(entry);
         entry = unmarked(entry)->next;
     }
@@ -260,7 +261,7 @@ static int lock_with_a_foreign_list(void *arg)
 START_TEST(a_list_with_other_distances_is_left_alone)
 {
     int dummy;
-    struct fs_mutex m = {.kind = {kinds[_i]}, .link = {&dummy, &dummy}};
+    struct fs_mutex m = {.kind = {kinds[_i]}, .link = {.next = &dummy}};
     struct sleeper thread;
 
     sleeper_start(&thread, lock_with_a_foreign_list, &m);
