@@ -83,8 +83,15 @@ struct fs_deadline fs_system_now(enum fs_clock clock)
 
 static long map_anonymous(size_t size)
 {
+#if defined(__s390x__) /* by their address */
+    unsigned long arguments[6] = {
+        0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (unsigned long)-1, 0};
+
+    return fs_linux_call(LINUX_SYS_MMAP, (long)arguments, 0, 0, 0, 0, 0);
+#else
     return fs_linux_call(LINUX_SYS_MMAP, 0, (long)size, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+#endif
 }
 
 void *fs_system_map_wiped(size_t size, bool *wiped)

@@ -13,8 +13,26 @@
 #include "base/compiler.h"
 #include "futex/futex.h"
 
-/* Where the id lies, in bytes from the thread pointer; 0 = not known. The C library
-   renews that field in a fork child, and leaves it alone in a vfork child. */
+/* What the processor addresses a thread's own variables by; another for each thread. Where it
+   lies in the C library's descriptor of the thread, or beside it, differs. */
+FS_ALWAYS_INLINE const char *fs_thread_pointer(void)
+{
+    const char *pointer;
+
+#if defined(__x86_64__)
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+#elif defined(__i386__)
+    __asm__("movl %%gs:0, %0" : "=r"(pointer));
+#elif defined(__powerpc64__) /* not every compiler has the word below for it */
+    __asm__("mr %0, 13" : "=r"(pointer));
+#else
+    pointer = __builtin_thread_pointer();
+#endif
+    return pointer;
+}
+
+/* Where the id lies, in bytes from the thread pointer, perhaps before it; 0 = not known. The C
+   library renews that field in a fork child, and leaves it alone in a vfork child. */
 extern FS_HIDDEN uintptr_t fs_thread_id_offset;
 
 /* Points at the C library's "only one thread" flag, or at a zero of ours. */
@@ -35,7 +53,7 @@ FS_ALWAYS_INLINE uint32_t fs_thread_id_known(void)
 #elif defined(__i386__)
     __asm__ volatile("movl %%gs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
 #else
-    id = *(volatile uint32_t *)((char *)__builtin_thread_pointer() + fs_thread_id_offset);
+    id = *(const volatile uint32_t *)(fs_thread_pointer() + fs_thread_id_offset);
 #endif
     return id;
 }

@@ -19,8 +19,7 @@ int fs_pthread_cancel(pthread_t thread)
     err = libc->cancel ? libc->cancel(thread) : ENOSYS;
     if (err != 0)
         return err;
-    /* On this C library a thread's handle is its thread pointer (fs_thread_name). */
-    fs_wait_interrupt((const void *)thread);
+    fs_wait_interrupt(fs_thread_name_of(thread));
     return 0;
 }
 FS_EXPORT_VERSIONS(pthread_cancel)

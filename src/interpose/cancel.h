@@ -5,8 +5,10 @@
 #define FS_INTERPOSE_CANCEL_H
 
 #include <pthread.h>
+#include <stdint.h>
 
 #include "base/compiler.h"
+#include "futex/thread.h"
 #include "interpose/libc.h"
 
 /* Acts on a pending cancellation, if the thread allows it. */
@@ -35,14 +37,15 @@ FS_ALWAYS_INLINE void fs_cancel_restore(int type)
 /* What the queues know the calling thread by. */
 FS_ALWAYS_INLINE const void *fs_thread_name(void)
 {
-#if defined(__x86_64__)
-    const void *self;
+    return fs_thread_pointer();
+}
 
-    __asm__("movq %%fs:0, %0" : "=r"(self));
-    return self;
-#else
-    return __builtin_thread_pointer();
-#endif
+/* What they know another by: the distance from a thread's handle to its thread pointer is the same
+   in all threads. */
+FS_ALWAYS_INLINE const void *fs_thread_name_of(pthread_t thread)
+{
+    return (const void *)((uintptr_t)thread + (uintptr_t)fs_thread_pointer() -
+                          (uintptr_t)pthread_self());
 }
 
 #endif

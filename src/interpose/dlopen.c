@@ -3,11 +3,12 @@
    the C library first: its locks would bypass us while the rest of the program uses ours.
 
    The C library resolves relative paths and $ORIGIN by the address that its dlopen returns to, so
-   ours must not stand in between: it changes the flags and jumps. */
+   ours must not stand in between: it changes the flags and jumps (dlopen_jump.h). */
 #include <dlfcn.h>
 #include <stdint.h>
 
 #include "interpose/divert.h"
+#include "interpose/dlopen_jump.h"
 #include "interpose/export.h"
 #include "interpose/libc.h"
 
@@ -27,30 +28,17 @@ uintptr_t fs_dlopen_target(void)
     return (uintptr_t)fs_libc_functions()->dlopen;
 }
 
-#if defined(__x86_64__)
-__asm__(".text\n"
-        ".globl fs_dlopen\n"
-        ".hidden fs_dlopen\n"
-        ".type fs_dlopen, @function\n"
-        "fs_dlopen:\n"
-        "\t.cfi_startproc\n"
-        "\tpushq %rdi\n"
-        "\t.cfi_adjust_cfa_offset 8\n"
-        "\tsubq $16, %rsp\n"
-        "\t.cfi_adjust_cfa_offset 16\n"
-        "\tmovl %esi, %edi\n"
-        "\tcall fs_dlopen_flags\n"
-        "\tmovl %eax, 8(%rsp)\n"
-        "\tcall fs_dlopen_target\n"
-        "\tmovl 8(%rsp), %esi\n"
-        "\taddq $16, %rsp\n"
-        "\t.cfi_adjust_cfa_offset -16\n"
-        "\tpopq %rdi\n"
-        "\t.cfi_adjust_cfa_offset -8\n"
-        "\tjmp *%rax\n"
-        "\t.cfi_endproc\n"
-        "\t.size fs_dlopen, . - fs_dlopen\n");
+#ifdef __thumb__
+#define THUMB_FUNCTION "\t.thumb_func\n"
 #else
-#error "dlopen needs its jump written for this processor"
+#define THUMB_FUNCTION
 #endif
+
+__asm__(".text\n"
+        "\t.balign 4\n"
+        ".globl fs_dlopen\n"
+        "\t.hidden fs_dlopen\n"
+        "\t.type fs_dlopen, %function\n" THUMB_FUNCTION "fs_dlopen:\n"
+        "\t.cfi_startproc\n" FS_DLOPEN_JUMP "\t.cfi_endproc\n"
+        "\t.size fs_dlopen, . - fs_dlopen\n");
 FS_EXPORT_VERSIONS(dlopen)

@@ -17,7 +17,8 @@
 
 FS_ATTRIBUTE(pthread_condattr_setpshared);
 
-/* The C library describes its thread descriptor to debuggers: bits, count, offset of a field. */
+/* The C library describes its thread descriptor to debuggers: bits, count, offset of a field. A
+   thread's handle is the descriptor's address; the thread pointer may be elsewhere. */
 struct field_description {
     uint32_t bits;
     uint32_t count;
@@ -31,7 +32,7 @@ static void find_thread_id(void)
 
     if (!tid || tid->bits != 32 || tid->offset == 0 || tid->offset > 8192)
         return;
-    fs_thread_id_offset = tid->offset;
+    fs_thread_id_offset = (uintptr_t)pthread_self() + tid->offset - (uintptr_t)fs_thread_pointer();
     if (fs_thread_id_known() == id)
         fs_end_early();
     else
