@@ -7,6 +7,7 @@
 #include "conform.h"
 
 #include "mutex_kinds.h"
+#include "symbols_generated.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -255,17 +256,18 @@ static any_call *versioned(const char *name, const char *version)
 START_TEST(old_and_internal_names_work_on_the_same_mutex)
 {
     static const char *const prefixes[] = {"", "__"};
+    static const char oldest[] = FS_OLDEST_pthread_mutex_lock; /* all of them have it */
     pthread_mutex_t m;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
         char name[5][40];
         static const char *const calls[] = {"init", "lock", "trylock", "unlock", "destroy"};
         for (size_t c = 0; c < COUNT_OF(calls); c++)
             snprintf(name[c], sizeof name[c], "%spthread_mutex_%s", prefixes[i], calls[c]);
-        init_call *init = (init_call *)versioned(name[0], "GLIBC_2.2.5");
-        mutex_call *lock = (mutex_call *)versioned(name[1], "GLIBC_2.2.5");
-        mutex_call *trylock = (mutex_call *)versioned(name[2], "GLIBC_2.2.5");
-        mutex_call *unlock = (mutex_call *)versioned(name[3], "GLIBC_2.2.5");
-        mutex_call *destroy = (mutex_call *)versioned(name[4], "GLIBC_2.2.5");
+        init_call *init = (init_call *)versioned(name[0], oldest);
+        mutex_call *lock = (mutex_call *)versioned(name[1], oldest);
+        mutex_call *trylock = (mutex_call *)versioned(name[2], oldest);
+        mutex_call *unlock = (mutex_call *)versioned(name[3], oldest);
+        mutex_call *destroy = (mutex_call *)versioned(name[4], oldest);
         OK(init(&m, NULL));
         OK(lock(&m));
         EXPECT(trylock(&m), EBUSY);

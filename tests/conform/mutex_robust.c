@@ -7,6 +7,7 @@
 #include "conform.h"
 
 #include "robust_kinds.h"
+#include "symbols_generated.h"
 
 #include <dlfcn.h>
 
@@ -131,7 +132,8 @@ START_TEST(the_old_name_consistent_np_is_the_same_call)
     union {
         void *object;
         consistent_call *call;
-    } old = {.object = dlvsym(RTLD_DEFAULT, "pthread_mutex_consistent_np", "GLIBC_2.4")};
+    } old = {.object = dlvsym(RTLD_DEFAULT, "pthread_mutex_consistent_np",
+                              FS_OLDEST_pthread_mutex_consistent_np)};
     ck_assert_ptr_nonnull(old.object);
     choose(_i);
     EXPECT(old.call(shared), EINVAL);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Faults that the library has had in ways of its own, each as the least program that shows it:
    mutexes made to inherit priority by FASTSYNC_PI=1 in children, in daemons and in sandboxes, a
-   malloc that initialises its locks before anything else has run, calls during a constructor, and
-   mutexes of no known kind. */
+   malloc that initialises its locks before anything else has run, and mutexes of no known kind. */
 #include <check.h>
 
 #include "child.h"
-#include "plugin_waiting.h"
 #include "reused_id.h"
 #include "snippet.h"
 #include "watchdog.h"
@@ -307,39 +305,6 @@ START_TEST(a_malloc_with_mutexes_works_in_every_order_switched_on_or_off)
 }
 END_TEST
 
-int constructor_waits, program_has_called, constructor_had_answer;
-
-/* The condition variable of GLIBC_2.2.5. */
-static struct {
-    void *pointer;
-} old_condition;
-
-__asm__(".symver old_signal, pthread_cond_signal@GLIBC_2.2.5");
-__asm__(".symver old_init, pthread_cond_init@GLIBC_2.2.5");
-extern int old_signal(void *);
-extern int old_init(void *, const pthread_condattr_t *);
-
-static void *signal_meanwhile(void *unused)
-{
-    while (!__atomic_load_n(&constructor_waits, __ATOMIC_ACQUIRE))
-        usleep(1000);
-    old_signal(&old_condition);
-    __atomic_store_n(&program_has_called, 1, __ATOMIC_RELEASE);
-    return unused;
-}
-
-START_TEST(an_old_condition_variable_is_signalled_while_a_constructor_waits_for_it)
-{
-    pthread_t thread;
-
-    ck_assert_int_eq(old_init(&old_condition, NULL), 0);
-    start(&thread, signal_meanwhile, NULL);
-    ck_assert_msg(dlopen(PLUGIN_WAITING_PATH, RTLD_NOW) != NULL, "%s", dlerror());
-    pthread_join(thread, NULL);
-    ck_assert_int_eq(constructor_had_answer, 1);
-}
-END_TEST
-
 /* Bits that no type has, two protocols at once, or a robust priority ceiling. */
 static bool is_no_kind(int kind)
 {
@@ -433,7 +398,6 @@ static int run_suite(void)
     tcase_add_test(
         tcase, a_timed_wait_with_a_PI_mutex_times_out_in_a_sandbox_without_FUTEX_WAIT_REQUEUE_PI);
     tcase_add_loop_test(tcase, a_malloc_with_mutexes_works_in_every_order_switched_on_or_off, 0, 8);
-    tcase_add_test(tcase, an_old_condition_variable_is_signalled_while_a_constructor_waits_for_it);
     tcase_add_test(tcase, a_mutex_of_no_known_kind_gives_EINVAL);
     tcase_add_test(tcase, a_wait_at_depth_two_with_an_inconsistent_PI_mutex_is_signalled);
     suite_add_tcase(suite, tcase);
