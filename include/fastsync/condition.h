@@ -23,9 +23,9 @@
 #define FASTSYNC_CONDITION_H
 
 #include <stdint.h>
-#include <time.h>
 
 #include <fastsync/mutex.h>
+#include <fastsync/timespec.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -42,7 +42,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
+
+#include <fastsync/timespec.h>
 
 #ifdef __cplusplus
 extern "C" {

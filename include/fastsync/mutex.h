@@ -20,7 +20,8 @@
 #define FASTSYNC_MUTEX_H
 
 #include <stdint.h>
-#include <time.h>
+
+#include <fastsync/timespec.h>
 
 #ifdef __cplusplus
 extern "C" {

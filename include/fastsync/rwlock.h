@@ -23,7 +23,8 @@
 #define FASTSYNC_RWLOCK_H
 
 #include <stdint.h>
-#include <time.h>
+
+#include <fastsync/timespec.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -66,4 +66,23 @@ int fs_old_pthread_cond_broadcast(void *cond);
 
 int fs_pthread_cancel(pthread_t thread);
 
+/* time32.c */
+struct fs_time32;
+
+int fs_time32_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct fs_time32 *at);
+int fs_time32_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                                      const struct fs_time32 *at);
+int fs_time32_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+                                     const struct fs_time32 *at);
+int fs_time32_pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+                                     const struct fs_time32 *at);
+int fs_time32_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct fs_time32 *at);
+int fs_time32_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
+                                         const struct fs_time32 *at);
+int fs_time32_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct fs_time32 *at);
+int fs_time32_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
+                                         const struct fs_time32 *at);
+int fs_time32_mtx_timedlock(mtx_t *mutex, const struct fs_time32 *at);
+int fs_time32_cnd_timedwait(cnd_t *cond, mtx_t *mutex, const struct fs_time32 *at);
+
 #endif

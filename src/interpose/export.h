@@ -2,7 +2,8 @@
 /* Exporting an implementation under every (name, version) pair that the table
    symbols.list gives it on this port of the C library: FS_EXPORT_VERSIONS(pthread_mutex_lock)
    stands after the definition of fs_pthread_mutex_lock. The macros behind it are generated from
-   the table, and so is FS_OLDEST_name, the oldest version of a name. */
+   the table, and so are FS_CALLED_name and FS_OLDEST_name: the name and the oldest version of the
+   C library's function that takes the same arguments as ours. */
 #ifndef FS_INTERPOSE_EXPORT_H
 #define FS_INTERPOSE_EXPORT_H
 

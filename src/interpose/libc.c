@@ -38,7 +38,7 @@ static void *find(const char *name, const char *version)
 static FS_COLD void look_up(void)
 {
 #define FS_LIBC_FIND(member, name, type, parameters)                                               \
-    fs_libc.member = (type(*) parameters)(uintptr_t)find(#name, FS_OLDEST_##name);
+    fs_libc.member = (type(*) parameters)(uintptr_t)find(FS_CALLED_##name, FS_OLDEST_##name);
     FS_LIBC_FUNCTIONS(FS_LIBC_FIND)
 #undef FS_LIBC_FIND
 }

@@ -14,7 +14,7 @@ import sys
 from typing import NamedTuple
 
 OWN_NODE = "FASTSYNC_0.1"
-KINDS = ("own", "wrapper", "alias", "used")
+KINDS = ("own", "wrapper", "alias", "wide", "used")
 
 
 class Port(NamedTuple):
@@ -28,6 +28,8 @@ class Row(NamedTuple):
     versions: dict  # {version: is_default}, oldest first
     exported: str  # the name that programs use
     implementation: str  # the function behind it, without its prefix
+    called: str  # the name of the C library's function of the same meaning ...
+    oldest: str  # ... and its oldest version
 
 
 def version_key(version):
@@ -59,7 +61,7 @@ def read_row(fields, port, where):
     versions = [field for field in fields[2:] if field.startswith("GLIBC_")]
     conditions = [field for field in fields[2:] if field.startswith("only:")]
     others = [field for field in fields[2:] if field not in versions + conditions]
-    if not versions or len(others) > 1 or (others and kind not in ("wrapper", "alias")):
+    if not versions or len(others) > 1 or (others and kind not in ("wrapper", "alias", "wide")):
         sys.exit(f"{where}: expected NAME KIND VERSIONS [NAME] [only:...]")
     verdicts = [exists_on(port, condition) for condition in conditions]
     if None in verdicts:
@@ -68,12 +70,21 @@ def read_row(fields, port, where):
     if not all(verdicts) or (port.base == "-" and not has_default and kind != "used"):
         return None
     exported, implementation = name, name
-    if others and kind == "alias":
+    if others and kind in ("alias", "wide"):
         implementation = others[0]
     elif others:
         exported = others[0]
     found = versions_on(port, versions) if port.base != "-" else {"": True}
-    return Row(name, kind, found, exported, implementation)
+    return Row(name, kind, found, exported, implementation, exported, next(iter(found)))
+
+
+def widen(rows):
+    """The rows with what the wide names among them mean: they take over the function, and the C
+    library's is called by them."""
+    wide = {row.implementation: row for row in rows if row.kind == "wide"}
+    return [row._replace(implementation=f"time32_{row.name}", called=wide[row.name].exported,
+                         oldest=wide[row.name].oldest) if row.name in wide else row
+            for row in rows]
 
 
 def read_ports(path):
@@ -103,7 +114,7 @@ def read_table(path, port_name):
                 sys.exit(f"{where}: {row.exported} stands there twice with one version")
             taken |= pairs
             rows += [row] if row else []
-    return rows
+    return widen(rows)
 
 
 def write_map(rows, path):
@@ -147,9 +158,9 @@ def write_header(rows, path):
             joined = " \\\n    ".join(lines)
             out.write(f"#define FS_VERSIONS_{implementation} \\\n    {joined}\n")
         for row in rows:
-            oldest = next(iter(row.versions))
-            if oldest:
-                out.write(f'#define FS_OLDEST_{row.name} "{oldest}"\n')
+            out.write(f'#define FS_CALLED_{row.name} "{row.called}"\n')
+            if row.oldest:
+                out.write(f'#define FS_OLDEST_{row.name} "{row.oldest}"\n')
 
 
 def main():

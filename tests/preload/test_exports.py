@@ -17,7 +17,7 @@ import sys
 
 # The families of which every exported version has to be the library's.
 FAMILY = re.compile(r"""(
-    (__)?pthread_mutex_\w+ | pthread_cond_\w+ | (__)?pthread_rwlock_\w+ | mtx_\w+ | cnd_\w+
+    (__)?pthread_(mutex|cond|rwlock)_\w+ | (__)?mtx_\w+ | (__)?cnd_\w+
 )$""", re.VERBOSE)
 
 # Names outside the families without which they do not work: a cancelled waiter has to be woken, and

@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 NEWEST = (2, 17)
+NEWEST_TIME32 = (2, 34)  # where time_t has 32 bits: the calls with 64 bits came with it
 
 # (name, version) pairs that may be newer, each with its reason. Weak symbols are bound to 0 on an
 # older libc, but their version would still be required, so they too have to stand here.
@@ -48,16 +49,18 @@ def is_too_new(version, newest):
     return match is not None and (int(match[1]), int(match[2])) > newest
 
 
-def base_of(table, port):
+def newest_on(table, port):
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(table.parent))
     from make_symbols import read_ports, version_key
-    return tuple(version_key(read_ports(table)[port].base))
+    found = read_ports(table)[port]
+    newest = NEWEST_TIME32 if "time32" in found.properties else NEWEST
+    return max(newest, tuple(version_key(found.base)))
 
 
 def main():
     library = sys.argv[1]
-    newest = max(NEWEST, base_of(pathlib.Path(sys.argv[2]), sys.argv[3]))
+    newest = newest_on(pathlib.Path(sys.argv[2]), sys.argv[3])
     wrong = []
     pairs = undefined_versions(library)
     for name, version in pairs:

@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 LIMIT = 60
-HEADERS = ('condition.h', 'futex.h', 'mutex.h', 'rwlock.h', 'version.h')
+HEADERS = ('condition.h', 'futex.h', 'mutex.h', 'rwlock.h', 'timespec.h', 'version.h')
 PROGRAM = r'''
 #include <fastsync/condition.h>
 #include <fastsync/futex.h>
