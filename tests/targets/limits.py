@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""What a target cannot do, from limits.toml: checks of Check programs, by name, each with a reason.
+
+Usually such a check is not run: limits.c, which is linked into every program of a target, reports it
+as skipped. In the long run all are run, and only those that fail count as skipped; an entry whose
+check passes is an error then. Which tests are run is decided by scripts/test-targets.
+"""
+import os
+import re
+import tomllib
+from pathlib import Path
+
+FILE = Path(__file__).resolve().parent / 'limits.toml'
+ARMS = ('libc', 'fastsync')
+FAILURE = re.compile(r'^[^\s:]+:\d+:[FE]:[^:]*:(\w+):\d+: ', re.M)
+ALL = '*'
+
+
+class Limit:
+    def __init__(self, entry, reasons):
+        self.targets = entry['targets']
+        self.program = entry['program']
+        self.checks = entry.get('checks', [ALL])
+        self.arms = [entry['arm']] if 'arm' in entry else list(ARMS)
+        self.sometimes = entry.get('sometimes', False)
+        self.reason = reasons.get(entry['reason'], entry['reason'])
+
+    def concerns(self, target):
+        return target.name in self.targets or (target.emulated and 'emulated' in self.targets)
+
+    def holds(self, program, arm, check):
+        """Whether this check is covered; programs of the unit suite have no arms."""
+        return (program == self.program and (arm is None or arm in self.arms)
+                and (check in self.checks or ALL in self.checks))
+
+
+def read():
+    with open(FILE, 'rb') as file:
+        text = tomllib.load(file)
+    return [Limit(entry, text.get('reasons', {})) for entry in text.get('limit', [])]
+
+
+def plain(target):
+    """The lines that limits.c reads."""
+    lines = []
+    for limit in filter(lambda limit: limit.concerns(target), read()):
+        arm = ALL if len(limit.arms) == len(ARMS) else limit.arms[0]
+        lines += [f'{limit.program} {arm} {check} {limit.reason}\n' for check in limit.checks]
+    return ''.join(lines)
+
+
+def place(test):
+    """The program of a test as Meson logged it, and its arm or None."""
+    program = os.path.basename(next((word for word in reversed(test['command'])), ''))
+    arm = next((arm for arm in ARMS if test['name'].endswith(f'({arm})')), None)
+    return program, arm
+
+
+class Seen:
+    """The limits that were met in one run."""
+
+    def __init__(self, target):
+        self.target = target
+        self.limits = [limit for limit in read() if limit.concerns(target)]
+        self.met = set()
+        self.ran = set()
+
+    def forgive(self, test, total):
+        """The figures of a test after its listed failures have become skips."""
+        program, arm = place(test)
+        self.ran.add(program)
+        for check in FAILURE.findall(test.get('stdout') or ''):
+            for index, limit in enumerate(self.limits):
+                if limit.holds(program, arm, check) and total.failed:
+                    self.met.add((index, check))
+                    total.failed -= 1
+                    total.skipped += 1
+                    total.reasons.append(f'{self.target.name} {test["name"]}: {check}: {limit.reason}')
+                    break
+        if not total.failed:
+            total.failures = []
+        return total
+
+    def stale(self):
+        """A line for each listed check of a program that ran and did not fail in it."""
+        for index, limit in enumerate(self.limits):
+            if limit.program not in self.ran or limit.sometimes:
+                continue
+            for check in limit.checks:
+                if not any(met == index and check in (ALL, name) for met, name in self.met):
+                    yield (f'{self.target.name} {limit.program}: {check} passes, but stands in '
+                           f'{FILE.name}')

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""The targets of targets.toml: which cross file each has, and what of the suites is run there.
+
+How they are run is decided by scripts/test-targets, what they cannot do by limits.py.
+"""
+import configparser
+import pathlib
+import shutil
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SUITES = ('unit', 'conform', 'preload')
+# Most of the programs sleep most of the time.
+PROCESSES = 6
+
+
+class Target:
+    def __init__(self, name, entry, part):
+        self.name = name
+        self.cross_file = ROOT / 'cross' / f'{name}.ini'
+        self.full = entry['full']
+        self.patience = entry.get('patience', 1)
+        self.part = part
+        self.cross = configparser.ConfigParser(interpolation=None)
+        self.cross.read(self.cross_file, encoding='utf-8')
+        constants = self._section('constants')
+        self.triplet = constants.get('triplet', '').strip("'")
+        self.emulated = 'exe_wrapper' in self._section('binaries')
+
+    def _section(self, name):
+        return dict(self.cross[name]) if self.cross.has_section(name) else {}
+
+    def has(self, suite, test):
+        """Whether the test is one of those that are run without options."""
+        return self.full or suite in self.part['suites'] or test.partition(' (')[0] in self.part['tests']
+
+    def missing(self):
+        """The first program that is needed and not there, or None."""
+        binaries = self._section('binaries')
+        compiler = binaries['c'].replace('triplet + ', '').strip("'")
+        needed = [self.triplet + compiler if self.triplet else compiler]
+        if self.emulated:
+            needed.append(binaries['exe_wrapper'].strip('[').split(',')[0].strip("'"))
+        return next((program for program in needed if not shutil.which(program)), None)
+
+
+def read():
+    """All targets by name, in the order of the file."""
+    with open(HERE / 'targets.toml', 'rb') as file:
+        text = tomllib.load(file)
+    part = text.pop('part')
+    return {name: Target(name, entry, part) for name, entry in text.items()}
