@@ -3,7 +3,8 @@
    the deadline of a time-out, and what a wait answers that may not sleep.
 
    A time-out does not follow steps of the wall clock. So a wait for a moment on it sleeps
-   FS_WALL_SLICE_NS at most, and then returns as if it had been woken: its caller looks again. */
+   FS_WALL_SLICE_NS at most, and then returns as if it had been woken: its caller looks again. So
+   does any other after FS_LONG_SLICE_NS, which every system can count. */
 #ifndef FS_FUTEX_RELATIVE_H
 #define FS_FUTEX_RELATIVE_H
 
@@ -14,6 +15,7 @@
 #include "futex/futex.h"
 
 #define FS_WALL_SLICE_NS (INT64_C(2) * FS_NSEC_PER_SEC)
+#define FS_LONG_SLICE_NS (INT64_C(86400) * FS_NSEC_PER_SEC)
 
 /* Nanoseconds from now to the deadline; 0 when it has passed, at most INT64_MAX / 4. */
 static inline int64_t fs_relative_ns(const struct fs_deadline *deadline)
@@ -34,8 +36,10 @@ static inline int64_t fs_relative_ns(const struct fs_deadline *deadline)
 static inline int64_t fs_relative_slice(const struct fs_deadline *deadline, int64_t remaining,
                                         bool *whole)
 {
-    *whole = deadline->clock != FS_CLOCK_REALTIME || remaining <= FS_WALL_SLICE_NS;
-    return *whole ? remaining : FS_WALL_SLICE_NS;
+    int64_t most = deadline->clock == FS_CLOCK_REALTIME ? FS_WALL_SLICE_NS : FS_LONG_SLICE_NS;
+
+    *whole = remaining <= most;
+    return *whole ? remaining : most;
 }
 
 /* The moment on CLOCK_MONOTONIC that is so far from now; timeout_ns >= 0. */

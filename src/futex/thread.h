@@ -42,12 +42,33 @@ extern FS_HIDDEN const char *fs_single_threaded_flag;
    between two atomic operations. A fork child sets it to 1 again. */
 extern FS_HIDDEN fs_byte fs_may_be_alone;
 
+#ifdef __APPLE__
+/* Looks for that place. Returns whether it was found. */
+bool fs_thread_find_id(void);
+#endif
+
+#if defined(__APPLE__) && defined(__aarch64__)
+/* The address of the words that libpthread keeps for the calling thread; the low bits are the
+   processor's number. */
+FS_ALWAYS_INLINE uintptr_t fs_thread_words(void)
+{
+    uintptr_t words;
+
+    __asm__ volatile("mrs %0, tpidrro_el0" : "=r"(words));
+    return words & ~(uintptr_t)7;
+}
+#endif
+
 /* Requires that the place is known. */
 FS_ALWAYS_INLINE uint32_t fs_thread_id_known(void)
 {
     uint32_t id;
 
-#if defined(__x86_64__)
+#if defined(__APPLE__) && defined(__x86_64__)
+    __asm__ volatile("movl %%gs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
+#elif defined(__APPLE__)
+    id = *(volatile uint32_t *)(fs_thread_words() + fs_thread_id_offset);
+#elif defined(__x86_64__)
     /* volatile: where the caller wrote it, which may be ahead of an atomic operation. */
     __asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
 #elif defined(__i386__)

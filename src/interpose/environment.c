@@ -11,6 +11,7 @@
 #include "base/fatal.h"
 #include "futex/futex.h"
 #include "interpose/divert.h"
+#include "interpose/switches.h"
 #include "lock/settings.h"
 
 uint32_t fs_divert = FS_DIVERT_UNDECIDED | FS_DIVERT_EARLY;
@@ -23,76 +24,14 @@ extern char **environ;
 /* Thread checkers see these calls only if the C library gets them. */
 extern void __tsan_init(void) __attribute__((weak));
 
-struct reading {
-    const char *const *list; /* null: use text */
-    const char *text;        /* NUL-separated */
-    size_t length;
-};
-
-/* The value of a variable, or null. */
-static const char *value_of(const struct reading *from, const char *name)
-{
-    size_t length = strlen(name);
-
-    if (from->list) {
-        for (const char *const *entry = from->list; *entry; entry++)
-            if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
-                return *entry + length + 1;
-        return NULL;
-    }
-    for (size_t at = 0; at < from->length; at += strlen(from->text + at) + 1)
-        if (strncmp(from->text + at, name, length) == 0 && from->text[at + length] == '=')
-            return from->text + at + length + 1;
-    return NULL;
-}
-
-static void complain(const char *name, const char *value, const char *wanted)
-{
-    fs_report(name, "=", value, " is not understood: ", wanted, "; the default holds", (char *)0);
-}
-
-static bool read_switch(const struct reading *from, const char *name, bool otherwise)
-{
-    const char *value = value_of(from, name);
-
-    if (!value)
-        return otherwise;
-    if (strcmp(value, "0") == 0)
-        return false;
-    if (strcmp(value, "1") == 0)
-        return true;
-    complain(name, value, "it must be 0 or 1");
-    return otherwise;
-}
-
-static unsigned read_number(const struct reading *from, const char *name, unsigned max,
-                            unsigned otherwise)
-{
-    const char *value = value_of(from, name);
-    unsigned number = 0;
-
-    if (!value)
-        return otherwise;
-    for (const char *at = value; *at; at++) {
-        if (*at < '0' || *at > '9' || number > max)
-            goto wrong;
-        number = number * 10 + (unsigned)(*at - '0');
-    }
-    if (*value && number <= max)
-        return number;
-wrong:
-    complain(name, value, "it must be a number from 0 to 10000");
-    return otherwise;
-}
-
 /* The name of a tool that needs the C library to get the calls, or null. */
-static const char *tool_present(const struct reading *from)
+static const char *tool_present(const struct fs_switches *from)
 {
-    const char *preload = value_of(from, "LD_PRELOAD");
+    const char *preload = fs_switch_value(from, "LD_PRELOAD");
 
     if (__tsan_init)
         return "ThreadSanitizer";
-    if (value_of(from, "RUNNING_UNDER_RR"))
+    if (fs_switch_value(from, "RUNNING_UNDER_RR"))
         return "rr";
     if (preload && strstr(preload, "vgpreload_helgrind"))
         return "Helgrind";
@@ -101,26 +40,26 @@ static const char *tool_present(const struct reading *from)
     return NULL;
 }
 
-static uint32_t decide_from(const struct reading *from)
+static uint32_t decide_from(const struct fs_switches *from)
 {
     const char *tool = tool_present(from);
     uint32_t bits = FS_DIVERT_EARLY;
 
-    if (!read_switch(from, "FASTSYNC", true))
+    if (!fs_switch_read(from, "FASTSYNC", true))
         bits |= FS_DIVERT_LIBC;
-    if (read_switch(from, "FASTSYNC_PI", false))
+    if (fs_switch_read(from, "FASTSYNC_PI", false))
         bits |= FS_DIVERT_PI;
     if (tool && !(bits & FS_DIVERT_LIBC)) {
         fs_report(tool, " is present and needs to see the calls: they go to the C library",
                   (char *)0);
         bits |= FS_DIVERT_LIBC;
     }
-    fs_settings.requeue = read_switch(from, "FASTSYNC_REQUEUE", true);
-    fs_settings.spin = read_number(from, "FASTSYNC_SPIN", FS_SPIN_MAX, FS_SPIN_DEFAULT);
+    fs_settings.requeue = fs_switch_read(from, "FASTSYNC_REQUEUE", true);
+    fs_settings.spin = fs_switch_read_number(from, "FASTSYNC_SPIN", FS_SPIN_MAX, FS_SPIN_DEFAULT);
     fs_settings.processors = fs_system_processor_count();
     fs_settings.requeue_pi = fs_system_has(FS_FEATURE_REQUEUE_PI);
-    fs_environment.verbose = read_switch(from, "FASTSYNC_VERBOSE", false);
-    fs_environment.keep_deepbind = read_switch(from, "FASTSYNC_DEEPBIND", false);
+    fs_environment.verbose = fs_switch_read(from, "FASTSYNC_VERBOSE", false);
+    fs_environment.keep_deepbind = fs_switch_read(from, "FASTSYNC_DEEPBIND", false);
     return bits;
 }
 
@@ -146,7 +85,7 @@ static FS_COLD uint32_t decide_early(void)
 {
     static char text[EARLY_MAX];
     int saved = errno;
-    struct reading from = {.text = text, .length = read_early(text)};
+    struct fs_switches from = {.text = text, .length = read_early(text)};
 
     errno = saved;
     return decide_from(&from);
@@ -157,7 +96,7 @@ FS_COLD uint32_t fs_decide(void)
     uint32_t bits = __atomic_load_n(&fs_divert, __ATOMIC_ACQUIRE);
 
     if (bits & FS_DIVERT_UNDECIDED) {
-        struct reading from = {.list = (const char *const *)environ};
+        struct fs_switches from = {.list = (const char *const *)environ};
         uint32_t decided = from.list ? decide_from(&from) : decide_early();
 
         /* Of several threads the first decides; all have read the same. */

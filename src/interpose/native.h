@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/deadline.h"
-#include "interpose/view.h"
+#include "interpose/clock.h"
 
 struct fs_native_deadline {
     struct fs_deadline value;

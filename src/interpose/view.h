@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
+#include "interpose/clock.h"
 #include "lock/condition.h"
 #include "lock/mutex.h"
 #include "lock/rwlock.h"
@@ -118,25 +118,6 @@ FS_ALWAYS_INLINE enum fs_rw_preference fs_rwlock_preference(const pthread_rwlock
     return lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP
                ? FS_RW_PREFER_WRITERS
                : FS_RW_PREFER_READERS;
-}
-
-/* Only these two clocks can end a wait. */
-FS_ALWAYS_INLINE bool fs_clock_is_supported(clockid_t clock)
-{
-    return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
-}
-
-/* A deadline of the program's as the locks take it: null, which the C library does not mind where
-   nothing has to be waited for, means for ever. */
-FS_ALWAYS_INLINE const struct fs_deadline *
-fs_deadline_of(clockid_t clock, const struct timespec *at, struct fs_deadline *deadline)
-{
-    if (!at)
-        return NULL;
-    deadline->sec = at->tv_sec;
-    deadline->nsec = at->tv_nsec;
-    deadline->clock = clock == CLOCK_MONOTONIC ? FS_CLOCK_MONOTONIC : FS_CLOCK_REALTIME;
-    return deadline;
 }
 
 #endif
