@@ -16,7 +16,7 @@ KINDS = {2: 'executable', 6: 'dylib', 8: 'bundle'}
 MH_TWOLEVEL = 0x80
 LC_SEGMENT_64, LC_DYLIB, LC_ID_DYLIB, LC_CODE_SIGNATURE = 0x19, 0xc, 0xd, 0x1d
 LC_LOAD_DYLIBS = (LC_DYLIB, 0x80000018, 0x8000001f, 0x80000023)
-LC_DYLD_INFO_ONLY, LC_CHAINED_FIXUPS = 0x80000022, 0x80000034
+LC_DYLD_INFO_ONLY, LC_CHAINED_FIXUPS, LC_LOAD_DYLINKER = 0x80000022, 0x80000034, 0xe
 
 SIGNATURE_MAGIC, DIRECTORY_MAGIC, ENTITLEMENTS_MAGIC = 0xfade0cc0, 0xfade0c02, 0xfade7171
 
@@ -72,6 +72,7 @@ class Slice:
     rebases: List[int] = field(default_factory=list)
     binds: List[Bind] = field(default_factory=list)
     chained: bool = False
+    loader: bool = False  # started by dyld
     signature: Optional[Signature] = None
 
     def section(self, segment, name):
@@ -126,6 +127,8 @@ def _parse_slice(data, start):
             fixups = struct.unpack_from('<8I', data, at + 8)
         elif command == LC_CHAINED_FIXUPS:
             result.chained = True
+        elif command == LC_LOAD_DYLINKER:
+            result.loader = True
         elif command == LC_CODE_SIGNATURE:
             result.signature = _parse_signature(data, start, *struct.unpack_from('<II', data, at + 8))
         at += size

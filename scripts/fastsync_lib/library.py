@@ -6,10 +6,10 @@ Whether a program can be preloaded at all is decided in preload.py.
 import glob
 import os
 
-from . import inspect_elf
+from . import inspect_elf, macos
 from .errors import Refused
 
-NAME = 'libfastsync.so'
+NAME = macos.NAME if macos.HERE else 'libfastsync.so'
 
 
 def _source_tree_candidates():
@@ -40,6 +40,8 @@ def require(given, installed):
 
 
 def _checked(path):
+    if macos.HERE:
+        return macos.checked(path)
     if not os.path.isfile(path):
         raise Refused(f'there is no library at {path}: name the built {NAME} with --lib PATH')
     if any(c in path for c in ' :'):
