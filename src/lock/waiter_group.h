@@ -56,8 +56,14 @@
 #include "futex/futex.h"
 #include "lock/mutex.h"
 
+/* A wake that cannot choose among the sleepers of a word would wake a whole group for every signal:
+   there each waiter is a group of its own. */
+#ifdef FS_WITHOUT_WAKE_BITS
+#define FS_GROUP_SLOTS 1u
+#else
 #define FS_GROUP_SLOTS 31u
-#define FS_GROUP_ALL_SLOTS 0x7fffffffu
+#endif
+#define FS_GROUP_ALL_SLOTS ((UINT32_C(1) << FS_GROUP_SLOTS) - 1)
 #define FS_GROUP_HELD 0x80000000u
 
 enum fs_slot_state {
