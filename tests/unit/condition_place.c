@@ -7,6 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef FS_TEST_GENERIC
+#include "futex/generic_queue.h"
+#endif
+
 /* ---- counting system calls --------------------------------------------------- */
 
 static fs_word wakes, requeues;
@@ -140,7 +144,13 @@ void expect_states(struct waiter *waiters, int count, int signalled)
                           i < signalled ? FS_SLOT_SIGNALLED : FS_SLOT_SLEEPING);
 }
 
-void *sleeps_on(struct waiter *w)
+#ifdef FS_TEST_GENERIC
+const void *sleeps_on(struct waiter *w)
+{
+    return fs_generic_word_of(w->sleeper.thread);
+}
+#else
+const void *sleeps_on(struct waiter *w)
 {
     char path[64];
     long number = -1;
@@ -154,8 +164,9 @@ void *sleeps_on(struct waiter *w)
     if (fscanf(file, "%ld %lx", &number, &word) != 2 || number != SYS_futex)
         word = 0;
     fclose(file);
-    return (void *)word;
+    return (const void *)word;
 }
+#endif
 
 static void setup(void)
 {

@@ -58,7 +58,7 @@ uint32_t state_of(struct waiter *w);
 void expect_states(struct waiter *waiters, int count, int signalled);
 
 /* What the kernel says the thread sleeps on; null while it runs. */
-void *sleeps_on(struct waiter *w);
+const void *sleeps_on(struct waiter *w);
 
 /* Runs these cases, each test without spinning and as on two processors. */
 int run_condition_cases(const char *name, TCase *cases[], int count);

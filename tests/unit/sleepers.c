@@ -30,7 +30,7 @@ static void *run(void *arg)
 {
     struct sleeper *s = arg;
 
-    fs_store_release(&s->tid, fs_system_thread_id());
+    fs_store_release(&s->tid, (uint32_t)syscall(SYS_gettid));
     s->result = s->body(s->arg);
     fs_store_release(&s->done, 1);
     return NULL;
@@ -54,9 +54,15 @@ static void nap(void)
     nanosleep(&ms, NULL);
 }
 
-/* The system call the thread is blocked in, -1 while it runs. */
+#define FUTEX_OPERATION 0x7f
+#define FUTEX_WAIT_BITSET 9
+
+/* The system call the thread is blocked in, -1 while it runs. Under the generic backend the C
+   library sleeps for it: on a condition variable, which is what counts, with FUTEX_WAIT_BITSET, on
+   a mutex of a bucket with another operation. */
 static long blocked_in(uint32_t tid)
 {
+    unsigned long word, operation;
     char path[64];
     long number = -1;
     FILE *file;
@@ -64,7 +70,8 @@ static long blocked_in(uint32_t tid)
     snprintf(path, sizeof(path), "/proc/self/task/%u/syscall", tid);
     file = fopen(path, "r");
     ck_assert_msg(file != NULL, "no %s", path);
-    if (fscanf(file, "%ld", &number) != 1)
+    if (fscanf(file, "%ld %lx %lx", &number, &word, &operation) != 3 ||
+        (IS_GENERIC && (operation & FUTEX_OPERATION) != FUTEX_WAIT_BITSET))
         number = -1;
     fclose(file);
     return number;

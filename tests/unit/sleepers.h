@@ -33,6 +33,21 @@
         return;                                                                                    \
     } while (0)
 
+/* Whether the program is linked with the generic backend of the futex layer. */
+#ifdef FS_TEST_GENERIC
+#define IS_GENERIC 1
+#else
+#define IS_GENERIC 0
+#endif
+
+/* What that backend cannot do (futex/generic.c). */
+#define SKIP_IF_GENERIC(name, reason)                                                              \
+    if (IS_GENERIC)                                                                                \
+    SKIP(name, reason)
+#define NO_EINTR "a signal handler does not end a wait of the generic backend"
+#define NO_EFAULT "the generic backend looks at the word itself"
+#define NO_OTHER_PROCESS "wakes of the generic backend stay in their process"
+
 struct sleeper {
     pthread_t thread;
     int (*body)(void *arg);

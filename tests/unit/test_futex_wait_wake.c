@@ -172,6 +172,7 @@ START_TEST(a_signal_handler_ends_the_wait_with_EINTR)
     struct wait timed = {.deadline = &far, .scope = (enum fs_scope)_i};
     struct sleeper s;
 
+    SKIP_IF_GENERIC("a_signal_handler_ends_the_wait_with_EINTR", NO_EINTR);
     sleeper_put_to_sleep(&s, do_wait, &plain);
     sleeper_interrupt(&s);
     ck_assert_int_eq(sleeper_join(&s), EINTR);
@@ -188,6 +189,7 @@ START_TEST(a_wait_on_unmapped_memory_gives_EFAULT)
 {
     fs_word *w = unmapped_word();
 
+    SKIP_IF_GENERIC("a_wait_on_unmapped_memory_gives_EFAULT", NO_EFAULT);
     ck_assert_int_eq(QUIET(fs_futex_wait(w, 0, NULL, (enum fs_scope)_i)), EFAULT);
     ck_assert_int_eq(QUIET(fs_futex_wait_relative(w, 0, 0, (enum fs_scope)_i)), EFAULT);
 }
@@ -216,6 +218,7 @@ START_TEST(a_shared_wake_reaches_another_process)
     int status;
     pid_t child;
 
+    SKIP_IF_GENERIC("a_shared_wake_reaches_another_process", NO_OTHER_PROCESS);
     w->scope = FS_SCOPE_SHARED;
     child = fork();
     if (child == 0)

@@ -101,6 +101,7 @@ START_TEST(a_signal_handler_ends_the_wait_with_EINTR)
 {
     struct sleeper s;
 
+    SKIP_IF_GENERIC("a_signal_handler_ends_the_wait_with_EINTR", NO_EINTR);
     SKIP_IF_LACKING("a_signal_handler_ends_the_wait_with_EINTR");
     prepare(4);
     sleeper_put_to_sleep(&s, wait_any, &many);
@@ -112,6 +113,7 @@ END_TEST
 START_TEST(an_unmapped_word_gives_EFAULT)
 {
     SKIP_IF_LACKING("an_unmapped_word_gives_EFAULT");
+    SKIP_IF_GENERIC("an_unmapped_word_gives_EFAULT", NO_EFAULT);
     prepare(4);
     many.waiters[2].word = unmapped_word();
     ck_assert_int_eq(wait_any(&many), EFAULT);
