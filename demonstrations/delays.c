@@ -10,13 +10,14 @@
 
 #include "delays.h"
 
+#include "delays_processor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 enum {
@@ -25,9 +26,7 @@ enum {
     AFTER_SYSTEM_CALL = 20, /* one in so many of the points right after a system call */
     LAST_ATOMIC = 12,       /* a stepped thread is held up after one of its first so many */
     SHORTEST_NS = 300000,
-    LONGEST_NS = 1000000,
-    TRAP_FLAG = 0x100,
-    LOCK_PREFIX = 0xf0
+    LONGEST_NS = 1000000
 };
 
 static __thread volatile bool wanted;
@@ -52,17 +51,10 @@ static void sleep_a_little(void)
     __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
 }
 
-static const unsigned char *next_instruction(const ucontext_t *context)
-{
-    return (const unsigned char *)context->uc_mcontext.gregs[REG_RIP];
-}
-
 static void at_interrupt(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
-    const unsigned char *next = next_instruction(context);
-    bool after_system_call = next[-2] == 0x0f && next[-1] == 0x05;
-    if (wanted && (!after_system_call || next_random() % AFTER_SYSTEM_CALL == 0) &&
+    if (wanted && (!is_after_system_call(context) || next_random() % AFTER_SYSTEM_CALL == 0) &&
         !__atomic_exchange_n(&running, true, __ATOMIC_ACQ_REL)) {
         sleep_a_little();
         __atomic_store_n(&running, false, __ATOMIC_RELEASE);
@@ -80,34 +72,15 @@ static void at_step(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     bool after_atomic = at_atomic;
-    at_atomic = *next_instruction(context) == LOCK_PREFIX;
+    at_atomic = is_before_atomic(context);
     if (atomics_left > 0 && after_atomic && --atomics_left == 0) {
-        ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+        return_without_trap_flag(context);
         __atomic_store_n(&running, true, __ATOMIC_RELEASE);
         sleep_a_little();
         __atomic_store_n(&running, false, __ATOMIC_RELEASE);
         stop_stepping();
     }
     errno = saved;
-}
-
-/* The red zone below the stack pointer is the compiler's. */
-static void set_trap_flag(void)
-{
-    __asm__ volatile("sub $128, %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\t"
-                     "lea 128(%%rsp), %%rsp"
-                     :
-                     :
-                     : "memory", "cc");
-}
-
-static void clear_trap_flag(void)
-{
-    __asm__ volatile("sub $128, %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\t"
-                     "lea 128(%%rsp), %%rsp"
-                     :
-                     :
-                     : "memory", "cc");
 }
 
 void delays_begin(void)
@@ -145,7 +118,7 @@ static int perf_event(void)
 int delays_probe(enum delays_method method)
 {
     if (method == DELAYS_STEP)
-        return 0;
+        return HAS_TRAP_FLAG ? 0 : ENOTSUP;
     int fd = perf_event();
     if (fd < 0)
         return errno;

@@ -153,7 +153,7 @@ __attribute__((unused)) static void look_again(int *times, const char *what)
 {
     REQUIRE(++*times < 25000, "%s: %s never comes", conform_context, what);
     if (*times < 1000)
-        __asm__ volatile("pause");
+        pause_spinning();
     else if (*times < 5000)
         sched_yield();
     else

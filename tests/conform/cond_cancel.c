@@ -123,7 +123,7 @@ START_TEST(a_cancellation_at_any_moment_of_the_wait)
         struct victim v = {.call = i % WAIT_CALLS, .cancel_type = PTHREAD_CANCEL_DEFERRED};
         thread_start(&v.thread, be_cancelled, &v);
         for (int spin = i % 40 * 50; spin > 0; spin--)
-            __asm__ volatile("pause");
+            pause_spinning();
         OK(pthread_cancel(v.thread.id));
         assert_cancelled_in_the_wait(&v);
         OK(pthread_cond_init(&cond, NULL));
@@ -273,7 +273,7 @@ static void *be_elsewhere(void *argument)
             sleep(1000);
     if (which == 3)
         for (;;)
-            __asm__ volatile("pause");
+            pause_spinning();
     if (which == 4)
         for (;;)
             pthread_testcancel();

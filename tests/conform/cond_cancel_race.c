@@ -75,7 +75,7 @@ static void signal_and_cancel(struct taker *victim, int round)
     if (!held)
         pthread_cond_signal(&cond);
     for (int spin = round % 97; !(round & 6) && spin > 0; spin--)
-        __asm__ volatile("pause");
+        pause_spinning();
     if (!(round & 6))
         pthread_cancel(victim->thread.id);
 }

@@ -98,6 +98,16 @@ __attribute__((unused)) static bool is_soak(void)
 
 /* ---- time ---- */
 
+/* The shortest pause of a loop. */
+__attribute__((unused)) static inline void pause_spinning(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
 __attribute__((unused)) static struct timespec time_on(clockid_t clock)
 {
     struct timespec now;
