@@ -130,6 +130,10 @@ int fs_futex_wait(fs_word *w, uint32_t expected, const struct fs_deadline *deadl
     case ETIMEDOUT:
         /* The system measures by a clock of its own: the deadline's decides. */
         return whole && fs_system_is_past(deadline) ? ETIMEDOUT : 0;
+    case EINVAL:
+        if (scope == FS_SCOPE_PRIVATE && (uintptr_t)w % sizeof *w == 0)
+            fs_fatal("macOS wait on address", err);
+        return fs_relative_poll(w, expected, deadline); /* crooked, or memory that none can share */
     case ENOMEM:
     case EPERM:
     case ENOSYS:
@@ -167,6 +171,10 @@ static bool wake(fs_word *w, bool all, enum fs_scope scope)
     switch (err) {
     case 0:
         return true;
+    case EINVAL: /* as in fs_futex_wait: nobody can sleep there */
+        if (scope == FS_SCOPE_PRIVATE && (uintptr_t)w % sizeof *w == 0)
+            fs_fatal("macOS wake by address", err);
+        return false;
     case ENOENT: /* nobody sleeps there */
     case EFAULT: /* the memory is gone, and so is who slept on it */
     case EPERM:

@@ -39,9 +39,9 @@ enum fs_scope {
 /* ---- sleeping ---------------------------------------------------------- */
 
 /* Sleeps while *w == expected. A sleeper is woken by every wake.
-   Returns 0 (woken, also spuriously), EAGAIN (*w differed), EINTR (a signal
-   handler ran; SA_RESTART hides it from a wait without a deadline), ETIMEDOUT (only
-   with a deadline), EFAULT (w is not mapped: the caller's next look at *w faults).
+   Returns 0 (woken, also spuriously; on some systems also when *w differed), EAGAIN (*w
+   differed), EINTR (a signal handler ran; SA_RESTART hides it from a wait without a deadline),
+   ETIMEDOUT (only with a deadline), EFAULT (w is not mapped: the caller's next look at *w faults).
    FUTEX_WAIT_BITSET, so that the deadline is absolute. */
 int fs_futex_wait(fs_word *w, uint32_t expected, const struct fs_deadline *deadline,
                   enum fs_scope scope);
@@ -75,11 +75,12 @@ int fs_futex_wait_any(const struct fs_futex_waiter *waiters, unsigned n,
 /* ---- waking ------------------------------------------------------------ */
 
 /* Wakes up to count sleepers, none when count < 1. Uses only the address: the memory
-   may be gone. Returns how many were woken; 0 also when the address is no longer mapped
-   or sleepers with priority inheritance use it by now. */
+   may be gone. Returns how many were woken (of all, on a system that does not count them, 1); 0
+   also when the address is no longer mapped or sleepers with priority inheritance use it by now. */
 int fs_futex_wake(fs_word *w, int count, enum fs_scope scope);
 
-/* As fs_futex_wake, only those whose bits meet these (not 0). */
+/* As fs_futex_wake, only those whose bits meet these (not 0). Where sleepers have no bits (there is
+   no FS_FEATURE_WAIT_BITSET) all are woken, and the answer is 0: perhaps none of those meant. */
 int fs_futex_wake_bitset(fs_word *w, int count, uint32_t bits, enum fs_scope scope);
 
 /* ---- moving ------------------------------------------------------------ */
