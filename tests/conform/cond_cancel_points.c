@@ -10,13 +10,7 @@
  */
 #include "cancel_arena.h"
 
-#include <ucontext.h>
-
-#if !defined(__x86_64__)
-#error "the trap flag is x86's"
-#endif
-
-#define TRAP_FLAG 0x100UL
+#include "trap_flag.h"
 
 enum { NEVER = 1 << 30, STEPS_MAX = 2500, ADDRESSES = 4096, PATIENCE_MS = 2, MISSES = 3 };
 
@@ -58,7 +52,7 @@ static void on_step(int number, siginfo_t *info, void *context)
     greg_t *registers = interrupted->uc_mcontext.gregs;
     (void)number;
     (void)info;
-    if (!is_new(registers[REG_RIP]))
+    if (!is_new(registers[TRAP_ADDRESS]))
         return;
     int step = __atomic_add_fetch(&steps, 1, __ATOMIC_SEQ_CST);
     if (step < now(&park_at) && step < STEPS_MAX)
@@ -78,16 +72,6 @@ static void on_begin(int number, siginfo_t *info, void *context)
     raise_flag(&begun, 1);
 }
 
-static void step_on(void)
-{
-    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
-}
-
-static void step_off(void)
-{
-    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
-}
-
 /* Also outside of tests, where Check's own assertions may not be used. */
 static void expect_steps(void)
 {
@@ -104,12 +88,12 @@ static int try_the_flag(void *unused)
     alarm(20);
     expect_steps();
     raise_flag(&park_at, NEVER);
-    step_on();
+    trap_from_here();
     sched_yield(); /* a call, which the compiler moves nothing across */
-    step_off();
+    trap_no_more();
     int by_instruction = now(&steps);
     raise(SIGUSR1);
-    step_off();
+    trap_no_more();
     return by_instruction > 0 && now(&steps) > by_instruction ? 0 : 1;
 }
 
@@ -215,7 +199,7 @@ static void sweep_the_way_in(const struct waiter *model, int stride, int offset)
     rounds_parked = rounds_cancelled = 0;
     for (int step = 1 + offset % stride; missed < MISSES && step < STEPS_MAX; step += stride) {
         struct waiter victim = *model;
-        victim.before_wait = step_on;
+        victim.before_wait = trap_from_here;
         missed = deed_on_the_way_in(&victim, deed++ % DEEDS, step) ? 0 : missed + 1;
     }
     ck_assert_int_gt(rounds_parked, 50 / stride);
@@ -248,7 +232,7 @@ static void sweep(enum wait_call call, bool asynchronous, int stride, int offset
     struct waiter first = model;
     expect_steps();
     deed_on_the_way_in(&first, CANCEL, NEVER); /* every name is bound from here on */
-    model.after_wait = step_off;
+    model.after_wait = trap_no_more;
     sweep_the_way_in(&model, stride, offset);
     sweep_the_way_back(&model, is_soak() || stride > 1 ? stride : 3, offset);
 }

@@ -3,15 +3,13 @@
  * An unlock that is stopped after every single one of its instructions, while another thread takes
  * the mutex or reader-writer lock if it is free by then, unlocks it, destroys it and takes the
  * memory away: what follows the release may not touch the object. The processor's trap flag does
- * the stopping, hence x86-64 only. What happens in parallel is left to last_use.
+ * the stopping, hence x86 only. What happens in parallel is left to last_use.
  */
 #include "last_use.h"
 
 #include "rwlock_kinds.h"
 
-#include <ucontext.h>
-
-#define TRAP_FLAG 0x100
+#include "trap_flag.h"
 
 static volatile long steps, stop_at;
 static int parked, answered;
@@ -29,21 +27,6 @@ static void stop(int number, siginfo_t *info, void *context)
     ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
 }
 
-/* Below the red zone, which the compiler may use. */
-static inline void step_from_here(void)
-{
-    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; "
-                     "lea 128(%%rsp), %%rsp" ::
-                         : "memory", "cc");
-}
-
-static inline void step_no_more(void)
-{
-    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq; "
-                     "lea 128(%%rsp), %%rsp" ::
-                         : "memory", "cc");
-}
-
 /* A sandbox may leave the flag without effect. */
 static int try_the_flag(void *unused)
 {
@@ -52,8 +35,8 @@ static int try_the_flag(void *unused)
     alarm(20);
     if (sigaction(SIGTRAP, &action, NULL) != 0)
         return 1;
-    step_from_here();
-    step_no_more();
+    trap_from_here();
+    trap_no_more();
     return steps > 0 ? 0 : 1;
 }
 
@@ -175,9 +158,9 @@ static void *unlock_in_steps(void *unused)
     raise_flag(&taken, 1);
     wait_for_flag(&go, 1);
     steps = 0;
-    step_from_here();
+    trap_from_here();
     error = subject->release();
-    step_no_more();
+    trap_no_more();
     raise_flag(&done, 1);
     raise_flag(&parked, 1);
     REQUIRE(error == 0, "unlock gives %d", error);

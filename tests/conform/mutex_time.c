@@ -175,7 +175,7 @@ START_TEST(a_deadline_at_the_end_of_time_does_not_wrap)
 {
     choose(_i);
     unlock_reaches_waiter((struct timespec){INT32_MAX, 999999999});
-    unlock_reaches_waiter((struct timespec){INT64_MAX, 999999999});
+    unlock_reaches_waiter((struct timespec){TIME_END, 999999999});
 }
 END_TEST
 

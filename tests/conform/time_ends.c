@@ -54,7 +54,8 @@ static int before_the_epoch(const struct trial *t)
 static void *find_it_past(void *argument)
 {
     static const struct timespec pasts[] = {{0, 0}, {0, 1}, {1, 999999999}};
-    static const time_t negative[] = {-1, -2, INT32_MIN, (time_t)INT32_MIN - 1, INT64_MIN};
+    static const time_t negative[] = {-1, -2, INT32_MIN, NEAREST_TIME(INT32_MIN - INT64_C(1)),
+                                      TIME_BEGINNING};
     struct trial *t = argument;
     for (size_t i = 0; i < COUNT_OF(pasts); i++)
         require(t, pasts[i], ETIMEDOUT);
@@ -91,9 +92,9 @@ static void *find_it_invalid(void *argument)
     for (size_t i = 0; i < COUNT_OF(invalid); i++) {
         require(t, (struct timespec){time_on(t->clock).tv_sec + 1000, invalid[i]}, EINVAL);
         require(t, (struct timespec){0, invalid[i]}, EINVAL);
-        require(t, (struct timespec){INT64_MAX, invalid[i]}, EINVAL);
+        require(t, (struct timespec){TIME_END, invalid[i]}, EINVAL);
         require(t, (struct timespec){-1, invalid[i]}, invalid_before_the_epoch(t));
-        require(t, (struct timespec){INT64_MIN, invalid[i]}, invalid_before_the_epoch(t));
+        require(t, (struct timespec){TIME_BEGINNING, invalid[i]}, invalid_before_the_epoch(t));
     }
     return NULL;
 }
@@ -117,12 +118,12 @@ static void *get_it_in_the_end(void *argument)
 START_TEST(the_end_of_time_is_waited_for_by_every_timed_call)
 {
     static const struct timespec ends[] = {{INT32_MAX, 999999999},
-                                           {(time_t)UINT32_MAX + 1, 0},
-                                           {INT64_MAX / 1000000000, 999999999},
-                                           {INT64_MAX / 1000000000 + 1, 0},
-                                           {INT64_MAX - 1, 0},
-                                           {INT64_MAX, 0},
-                                           {INT64_MAX, 999999999}};
+                                           {NEAREST_TIME(UINT32_MAX + INT64_C(1)), 0},
+                                           {NEAREST_TIME(INT64_MAX / 1000000000), 999999999},
+                                           {NEAREST_TIME(INT64_MAX / 1000000000 + 1), 0},
+                                           {TIME_END - 1, 0},
+                                           {TIME_END, 0},
+                                           {TIME_END, 999999999}};
     far_deadline = ends[_i % (int)COUNT_OF(ends)];
     start_trials(_i / (int)COUNT_OF(ends), get_it_in_the_end);
     wait_until_asleep(trials[trial_count - 1].thread.tid);

@@ -3,6 +3,7 @@
    locks. What it refuses with EPERM or ENOSYS must cost speed at most. */
 #include <check.h>
 
+#include "futex_calls.h"
 #include "snippet.h"
 #include "watchdog.h"
 
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -64,9 +64,11 @@ static bool refuse(const struct refusal *r)
 {
     const uint32_t flags = FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME;
     const bool any = r->futex_op == ANY;
+    const uint32_t other_call = (uint32_t)(is_futex_call(r->call) ? SYS_futex_time64 : r->call);
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->call, 0, 5),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->call, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other_call, 0, 5),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, any ? 0 : ~flags),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, any ? 0 : (uint32_t)r->futex_op, 1, 0),

@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "snippet.h"
+#include "trap_flag.h"
 #include "watchdog.h"
 
 #include <errno.h>
@@ -19,14 +20,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 #include <unistd.h>
-
-#if !defined(__x86_64__)
-#error "the trap flag is x86's"
-#endif
-
-#define TRAP_FLAG 0x100
 
 enum { STEPS_MAX = 3000 };
 
@@ -68,9 +62,9 @@ static void step_through(void (*operation)(void))
 
     sigaction(SIGTRAP, &trap, NULL);
     steps = 0;
-    __asm__ volatile("pushfq\n\torq %0, (%%rsp)\n\tpopfq" : : "i"(TRAP_FLAG) : "memory", "cc");
+    trap_from_here();
     operation();
-    __asm__ volatile("pushfq\n\tandq %0, (%%rsp)\n\tpopfq" : : "i"(~TRAP_FLAG) : "memory", "cc");
+    trap_no_more();
 }
 
 static void make(pthread_mutex_t *mutex, int protocol)

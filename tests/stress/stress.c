@@ -54,7 +54,7 @@ uint64_t stress_next(struct stress_random *random)
     return z ^ (z >> 31);
 }
 
-struct timespec stress_deadline(clockid_t clock, long ns)
+struct timespec stress_deadline(clockid_t clock, int64_t ns)
 {
     struct timespec t;
 
@@ -119,7 +119,7 @@ struct stress_random stress_begin(const char *name, int cell)
 
 void stress_start_clock(void)
 {
-    end_of_cell = stress_deadline(CLOCK_MONOTONIC, (long)(cell_seconds * 1e9));
+    end_of_cell = stress_deadline(CLOCK_MONOTONIC, (int64_t)(cell_seconds * 1e9));
     atomic_store(&stopped, false);
 }
 

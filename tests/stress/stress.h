@@ -72,7 +72,7 @@ static inline unsigned stress_below(struct stress_random *random, unsigned below
 }
 
 /* An absolute deadline so many nanoseconds from now. */
-struct timespec stress_deadline(clockid_t clock, long ns);
+struct timespec stress_deadline(clockid_t clock, int64_t ns);
 
 /* Some work of random length that the compiler keeps. */
 void stress_work(struct stress_random *random, unsigned most);

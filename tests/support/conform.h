@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,12 @@ __attribute__((unused)) static inline void pause_spinning(void)
     __asm__ volatile("" ::: "memory");
 #endif
 }
+
+/* Both ends of time_t, and the moment in it that is nearest to a number of seconds. */
+#define TIME_END ((time_t)(sizeof(time_t) == 8 ? INT64_MAX : INT32_MAX))
+#define TIME_BEGINNING ((time_t)(sizeof(time_t) == 8 ? INT64_MIN : INT32_MIN))
+#define NEAREST_TIME(s)                                                                            \
+    ((time_t)((s) > TIME_END ? TIME_END : (s) < TIME_BEGINNING ? TIME_BEGINNING : (s)))
 
 __attribute__((unused)) static struct timespec time_on(clockid_t clock)
 {

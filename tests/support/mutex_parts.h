@@ -6,6 +6,7 @@
 #ifndef TESTS_SUPPORT_MUTEX_PARTS_H
 #define TESTS_SUPPORT_MUTEX_PARTS_H
 
+#include "futex_calls.h"
 #include "mutex_kinds.h"
 
 enum { SHARED_KINDS = MUTEX_PP_KINDS_BEGIN / 2, PAIRS = 2 * SHARED_KINDS, ROUNDS = 20000 };
@@ -199,7 +200,7 @@ __attribute__((unused)) static void wait_until_asleep_in_exec(pid_t pid)
         REQUIRE(file != NULL, "%s: %s", path, strerror(errno));
         bool got = fgets(text, sizeof text, file) != NULL;
         fclose(file);
-        if (got && strtol(text, NULL, 10) == SYS_futex) {
+        if (got && is_futex_call(strtol(text, NULL, 10))) {
             wait_until_asleep(pid);
             return;
         }

@@ -4,12 +4,12 @@
 #include "condition_place.h"
 
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef FS_TEST_GENERIC
 #include "futex/generic_queue.h"
 #endif
+#include "futex_calls.h"
 
 /* ---- counting system calls --------------------------------------------------- */
 
@@ -161,7 +161,7 @@ const void *sleeps_on(struct waiter *w)
     file = fopen(path, "r");
     if (!file)
         return NULL;
-    if (fscanf(file, "%ld %lx", &number, &word) != 2 || number != SYS_futex)
+    if (fscanf(file, "%ld %lx", &number, &word) != 2 || !is_futex_call(number))
         word = 0;
     fclose(file);
     return (const void *)word;

@@ -7,16 +7,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-#endif
-#ifndef SYS_futex_time64 /* what 32-bit systems have besides */
-#define SYS_futex_time64 SYS_futex
-#endif
+#include "futex_calls.h"
 
 static fs_word interrupts;
 
@@ -86,7 +80,7 @@ void sleeper_await_sleep(struct sleeper *s)
     for (;;) {
         long number = blocked_in(tid);
 
-        if (number == SYS_futex || number == SYS_futex_time64 || number == SYS_futex_waitv)
+        if (is_futex_call(number) || number == SYS_futex_waitv)
             return;
         ck_assert_msg(!sleeper_is_done(s), "the thread returned %d and did not sleep", s->result);
         nap();

@@ -10,11 +10,8 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-#endif
+#include "futex_calls.h"
 
 #define EVERY_OPERATION 0u
 #define LOCK_PI2 13u
@@ -28,7 +25,8 @@ static bool refuse(unsigned operation, int err)
     bool every = operation == EVERY_OPERATION;
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 5, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex_time64, 4, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex_waitv, 1, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, every ? answer : SECCOMP_RET_ALLOW),
