@@ -16,8 +16,6 @@
 FS_ATTRIBUTE(pthread_condattr_getpshared);
 FS_ATTRIBUTE(pthread_condattr_getclock);
 
-struct fs_shared_mark fs_shared_mark = {.offset = 36, .mask = 1};
-
 static int acquire(struct fs_mutex *m)
 {
     return fs_pthread_mutex_lock(fs_program_mutex(m));
@@ -32,9 +30,12 @@ static int wait_private(pthread_cond_t *cond, pthread_mutex_t *mutex,
                         const struct fs_deadline *deadline)
 {
     struct fs_waiter who = {.thread = fs_thread_name(), .acquire = acquire, .release = release};
-    int type = fs_cancel_defer();
+    int type;
     int err;
 
+    if (fs_cond_waits_by_protocol(cond, mutex, deadline, &err))
+        return err;
+    type = fs_cancel_defer();
     do {
         who.epoch = fs_wait_epoch_now();
         fs_cancel_point();
@@ -55,10 +56,7 @@ static FS_NOINLINE bool is_handed_over(pthread_cond_t *cond, pthread_mutex_t *mu
 {
     if (fs_is_away())
         return true;
-    if (!fs_cond_is_shared(cond))
-        return false;
-    fs_mutex_turn_over(fs_view_mutex(mutex));
-    return true;
+    return fs_cond_is_shared(cond) && fs_libc_waits_with(fs_view_mutex(mutex));
 }
 
 int fs_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
@@ -85,8 +83,7 @@ int fs_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 {
     if (is_handed_over(cond, mutex))
         return FS_HAND_OVER(cond_timedwait, cond, mutex, abstime);
-    return wait_until(cond, mutex,
-                      fs_view_cond(cond)->is_monotonic ? CLOCK_MONOTONIC : CLOCK_REALTIME, abstime);
+    return wait_until(cond, mutex, fs_cond_clock(cond), abstime);
 }
 FS_EXPORT_VERSIONS(pthread_cond_timedwait)
 
@@ -134,7 +131,7 @@ int fs_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
             return FS_HAND_OVER(cond_init, cond, attr);
     }
     memset(cond, 0, sizeof *cond);
-    fs_view_cond(cond)->is_monotonic = clock == CLOCK_MONOTONIC;
+    fs_cond_set_clock(cond, clock);
     return 0;
 }
 FS_EXPORT_VERSIONS(pthread_cond_init)

@@ -53,7 +53,7 @@ static int wait_once(pthread_cond_t *cond, pthread_mutex_t *mutex, struct fs_wai
     who->acquire = acquire;
     who->release = release;
     if (!fs_mutex_settle(mutex, &kind)) {
-        fs_store_relaxed(&stand_in.mutex.kind, FS_KIND_CEILING);
+        fs_store_relaxed(&stand_in.mutex.kind, FS_KIND_LIBCS);
         m = &stand_in.mutex;
         who->acquire = acquire_original;
         who->release = release_original;

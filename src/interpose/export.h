@@ -26,6 +26,10 @@
 
 #define FS_EXPORT_VERSIONS(name) FS_VERSIONS_##name
 
+#ifdef FS_LIBC_MUSL
+#include "symbols_musl.h"
+#else
 #include "symbols_generated.h"
+#endif
 
 #endif

@@ -46,6 +46,8 @@ def versions_on(port, fields):
 
 
 def exists_on(port, condition):
+    if condition == "only:glibc":
+        return port.base != "-"
     if condition == "only:time32":
         return "time32" in port.properties
     if condition.startswith("only:base<GLIBC_"):
@@ -124,9 +126,11 @@ def write_map(rows, path):
             names.setdefault(version, set()).add(row.exported)
     with open(path, "w", encoding="ascii") as out:
         out.write("/* Generated from symbols.list. */\n")
-        if "" in names:  # without versions there is one node, which has no name
+        if "" in names:
+            # No loader asks for a version where there are none. That of another C library, in a child
+            # that inherits LD_PRELOAD, asks for its own, and finds nothing here.
             members = " ".join(f"{name};" for name in sorted(names[""]))
-            out.write(f"{{ global: {members} fastsync_*; local: *; }};\n")
+            out.write(f"{OWN_NODE} {{ global: {members} fastsync_*; local: *; }};\n")
             return
         previous = ""
         for version in sorted(names, key=version_key):

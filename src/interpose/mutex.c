@@ -41,14 +41,14 @@ static bool settle_kind(struct fs_mutex *m, uint32_t *kind)
         *kind = FS_KIND_DESTROYED;
     if (bits & FS_DIVERT_PI)
         *kind = make_inheriting(m, *kind);
-    return *kind == FS_KIND_DESTROYED || !(*kind & FS_KIND_CEILING);
+    return *kind == FS_KIND_DESTROYED || !(*kind & FS_KIND_LIBCS);
 }
 
 /* Of a kind that our engines know, with nothing to be asked first. `kind` has the bits of
    fs_divert in it; a destroyed mutex has all bits. */
 FS_ALWAYS_INLINE bool is_plainly_ours(uint32_t kind)
 {
-    return kind < FS_DIVERT_UNDECIDED && !(kind & FS_KIND_CEILING) && fs_kind_is_known(kind);
+    return kind < FS_DIVERT_UNDECIDED && !(kind & FS_KIND_LIBCS) && fs_kind_is_known(kind);
 }
 
 static FS_COLD int lock_settled(pthread_mutex_t *mutex)
@@ -191,7 +191,7 @@ static bool kind_from_attributes(const pthread_mutexattr_t *attr, uint32_t *kind
     if (protocol == PTHREAD_PRIO_INHERIT)
         *kind |= FS_KIND_PI;
     if (protocol == PTHREAD_PRIO_PROTECT)
-        *kind |= FS_KIND_CEILING;
+        *kind |= FS_KIND_LIBCS;
     if (shared == PTHREAD_PROCESS_SHARED)
         *kind |= FS_KIND_SHARED;
     return true;
@@ -207,7 +207,7 @@ int fs_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *att
     if (attr) {
         if (!kind_from_attributes(attr, &kind))
             return EINVAL;
-        if (kind & FS_KIND_CEILING)
+        if (fs_kind_is_handed_over(kind))
             return FS_HAND_OVER(mutex_init, mutex, attr);
         if (kind & FS_KIND_PI && !fs_system_has(FS_FEATURE_PI))
             return ENOTSUP;
@@ -225,7 +225,7 @@ int fs_pthread_mutex_destroy(pthread_mutex_t *mutex)
 
     if (!settle_kind(m, &kind))
         return FS_HAND_OVER(mutex_destroy, mutex);
-    return fs_mutex_retire(m, kind);
+    return fs_retire(m, kind);
 }
 FS_EXPORT_VERSIONS(pthread_mutex_destroy)
 

@@ -12,7 +12,6 @@
 #include "interpose/view.h"
 
 FS_ATTRIBUTE(pthread_rwlockattr_getpshared);
-FS_ATTRIBUTE(pthread_rwlockattr_getkind_np);
 
 FS_ALWAYS_INLINE bool is_handed_over(const pthread_rwlock_t *lock)
 {
@@ -25,12 +24,6 @@ FS_ALWAYS_INLINE bool is_plainly_ours(const pthread_rwlock_t *lock)
     return (fs_divert & (FS_DIVERT_AWAY | FS_DIVERT_EARLY)) == 0 && !fs_rwlock_is_shared(lock);
 }
 
-/* Only the caller writes its own id there. */
-FS_ALWAYS_INLINE bool is_writer(const struct fs_rwlock_view *view)
-{
-    return fs_load_relaxed(&view->writer) == fs_thread_id();
-}
-
 static bool is_valid(const struct fs_deadline *deadline)
 {
     return !deadline || fs_deadline_is_valid(deadline);
@@ -40,7 +33,7 @@ static int read_until(pthread_rwlock_t *lock, const struct fs_deadline *deadline
 {
     struct fs_rwlock_view *view = fs_view_rwlock(lock);
 
-    if (is_writer(view))
+    if (fs_rwlock_is_writer(view))
         return EDEADLK;
     return fs_rwlock_read(fs_rwlock_in(view), fs_rwlock_preference(lock), deadline);
 }
@@ -50,7 +43,7 @@ static int write_until(pthread_rwlock_t *lock, const struct fs_deadline *deadlin
     struct fs_rwlock_view *view = fs_view_rwlock(lock);
     int err;
 
-    if (is_writer(view))
+    if (fs_rwlock_is_writer(view))
         return EDEADLK;
     err = fs_rwlock_write(fs_rwlock_in(view), fs_rwlock_preference(lock), deadline);
     if (err == 0)
@@ -200,20 +193,17 @@ FS_EXPORT_VERSIONS(pthread_rwlock_unlock)
 int fs_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attr)
 {
     int shared = PTHREAD_PROCESS_PRIVATE;
-    int kind = PTHREAD_RWLOCK_DEFAULT_NP;
 
     if (fs_is_away())
         return FS_HAND_OVER(rwlock_init, lock, attr);
     if (attr) {
-        if (pthread_rwlockattr_getpshared(attr, &shared) != 0 ||
-            pthread_rwlockattr_getkind_np(attr, &kind) != 0)
+        if (pthread_rwlockattr_getpshared(attr, &shared) != 0)
             return EINVAL;
         if (shared == PTHREAD_PROCESS_SHARED)
             return FS_HAND_OVER(rwlock_init, lock, attr);
     }
     memset(lock, 0, sizeof *lock);
-    lock->__data.__flags = (unsigned)kind;
-    return 0;
+    return fs_rwlock_set_preference(lock, attr) ? 0 : EINVAL;
 }
 FS_EXPORT_VERSIONS(pthread_rwlock_init)
 

@@ -7,71 +7,12 @@
 
 #include "base/fatal.h"
 #include "futex/thread.h"
-#include "interpose/attributes.h"
-#include "interpose/calls.h"
 #include "interpose/divert.h"
+#include "interpose/host.h"
 #include "interpose/libc.h"
-#include "interpose/view.h"
 #include "lock/pi_mutex.h"
 #include "lock/settings.h"
-
-FS_ATTRIBUTE(pthread_condattr_setpshared);
-
-/* The C library describes its thread descriptor to debuggers: bits, count, offset of a field. A
-   thread's handle is the descriptor's address; the thread pointer may be elsewhere. */
-struct field_description {
-    uint32_t bits;
-    uint32_t count;
-    uint32_t offset;
-};
-
-static void find_thread_id(void)
-{
-    const struct field_description *tid = fs_program_symbol("_thread_db_pthread_tid");
-    uint32_t id = fs_system_thread_id();
-
-    if (!tid || tid->bits != 32 || tid->offset == 0 || tid->offset > 8192)
-        return;
-    fs_thread_id_offset = (uintptr_t)pthread_self() + tid->offset - (uintptr_t)fs_thread_pointer();
-    if (fs_thread_id_known() == id)
-        fs_end_early();
-    else
-        fs_thread_id_offset = 0;
-}
-
-static void find_single_thread_flag(void)
-{
-    const char *flag = fs_program_symbol("__libc_single_threaded");
-
-    if (flag)
-        fs_single_threaded_flag = flag;
-    fs_store_byte_relaxed(&fs_may_be_alone, 1); /* an earlier look found nothing */
-}
-
-/* Where a process-shared condition variable differs from a private one after the C library has
-   initialised both. Kept as it is when there is no such place behind our own fields. */
-static void find_shared_mark(const struct fs_libc *libc)
-{
-    pthread_condattr_t attr;
-    union {
-        pthread_cond_t cond;
-        uint32_t words[sizeof(pthread_cond_t) / 4];
-    } own, shared;
-
-    memset(&own, 0, sizeof own);
-    memset(&shared, 0, sizeof shared);
-    if (!libc->cond_init || !pthread_condattr_setpshared || pthread_condattr_init(&attr) != 0)
-        return;
-    if (pthread_condattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
-        libc->cond_init(&own.cond, NULL) == 0 && libc->cond_init(&shared.cond, &attr) == 0)
-        for (unsigned i = sizeof(struct fs_cond_view) / 4; i < sizeof own.words / 4; i++)
-            if (own.words[i] != shared.words[i]) {
-                fs_shared_mark.offset = i * 4;
-                fs_shared_mark.mask = own.words[i] ^ shared.words[i];
-                break;
-            }
-    pthread_condattr_destroy(&attr);
-}
+#include "lock/waiter_group.h"
 
 static void before_fork(void)
 {
@@ -127,12 +68,14 @@ static void introduce(uint32_t bits)
 
 __attribute__((constructor(101))) static void start(void)
 {
-    uint32_t bits = fs_decide();
-    const struct fs_libc *libc = fs_libc_functions();
+    const struct fs_libc *libc;
+    uint32_t bits;
 
-    find_thread_id();
-    find_single_thread_flag();
-    find_shared_mark(libc);
+    if (!fs_host_is_right())
+        return;
+    bits = fs_decide();
+    libc = fs_libc_functions();
+    fs_host_find_places(libc);
     pthread_atfork(before_fork, NULL, in_fork_child);
     if (fs_environment.verbose)
         introduce(bits);

@@ -4,8 +4,9 @@
    them, so that a mutex shared with a process without this library, a debugger, and the
    kernel's robust list all find what they expect.
 
-   kind: bits 0 and 1 the type; 4 robust; 5 priority inheritance; 6 priority
-   ceiling; 7 process-shared; 8 and 9 lock elision hints, ignored. Bit 16 is ours: a
+   kind: bits 0 and 1 the type; 4 robust; 5 priority inheritance; under glibc 6 priority
+   ceiling, 7 process-shared, 8 and 9 lock elision hints, ignored. FS_KIND_LIBCS: the whole mutex is
+   the C library's, and our engines never see it (mutex_layout.h). Bit 16 is ours: a
    private mutex that was turned over to the C library's protocol for good
    (fs_mutex_turn_over). Bit 17 is ours: priority inheritance that the program did not ask for.
    All ones: destroyed.
@@ -45,8 +46,6 @@
 #define FS_KIND_TYPE_MASK 3u
 #define FS_KIND_ROBUST 0x10u
 #define FS_KIND_PI 0x20u
-#define FS_KIND_CEILING 0x40u
-#define FS_KIND_SHARED 0x80u
 #define FS_KIND_ELISION 0x300u
 #define FS_KIND_TURNED_OVER 0x10000u
 #define FS_KIND_MADE_PI 0x20000u
@@ -69,16 +68,16 @@ FS_ALWAYS_INLINE enum fs_scope fs_kind_scope(uint32_t kind)
 /* Whether the C library knows such a kind: it refuses others with EINVAL. */
 FS_ALWAYS_INLINE bool fs_kind_is_known(uint32_t kind)
 {
-    uint32_t both = FS_KIND_PI | FS_KIND_CEILING;
+    uint32_t both = FS_KIND_PI | FS_KIND_LIBCS;
 
-    return !(kind & 0xcu) && (kind & both) != both;
+    return !(kind & FS_KIND_UNKNOWN) && (kind & both) != both;
 }
 
 /* Private, and in the 0/1/2 protocol: a condition variable may move its waiters
    here, and the holder may turn it over. */
 FS_ALWAYS_INLINE bool fs_kind_has_private_word(uint32_t kind)
 {
-    return (kind & (FS_KIND_ROBUST | FS_KIND_PI | FS_KIND_CEILING | FS_KIND_SHARED)) == 0;
+    return (kind & (FS_KIND_ROBUST | FS_KIND_PI | FS_KIND_LIBCS | FS_KIND_SHARED)) == 0;
 }
 
 FS_ALWAYS_INLINE bool fs_kind_checks_owner(uint32_t kind)
@@ -108,7 +107,7 @@ enum fs_wait_mode {
     FS_WAIT_WOKEN, /* for ever, by a waiter that slept on the mutex's own word */
 };
 
-/* Acquires the mutex, of any kind but the ceiling ones.
+/* Acquires the mutex, of any kind but the C library's.
    Returns 0; EDEADLK (errorcheck, held by the caller); EAGAIN (recursive, depth
    exhausted); EBUSY (try); ETIMEDOUT, EINVAL (deadline); EOWNERDEAD (held, the state it guards
    is inconsistent); ENOTRECOVERABLE; EINVAL (destroyed); ENOTSUP (the kernel has no

@@ -14,9 +14,8 @@ int fs_mutex_acquire_again(struct fs_mutex *m, uint32_t kind, enum fs_wait_mode 
         m->count++;
         return 0;
     case FS_KIND_ERRORCHECK:
-        /* The C library's trylock says EDEADLK for robust and PI mutexes. */
-        return mode == FS_WAIT_NEVER &&
-                       (!(kind & (FS_KIND_ROBUST | FS_KIND_PI)) || kind & FS_KIND_MADE_PI)
+        /* glibc's trylock says EDEADLK for robust and PI mutexes. */
+        return mode == FS_WAIT_NEVER && (!(kind & FS_KIND_TRY_EDEADLK) || kind & FS_KIND_MADE_PI)
                    ? EBUSY
                    : EDEADLK;
     default:

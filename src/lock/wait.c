@@ -37,14 +37,14 @@ bool fs_wait_queue(struct fs_condition *c, struct fs_mutex *m, const void *threa
         if ((kind & FS_KIND_TYPE_MASK) != FS_KIND_RECURSIVE || !fs_mutex_is_mine(m) ||
             m->count <= 1)
             move = FS_MOVE_BY_OWNER;
-    } else if ((kind & (FS_KIND_PI | FS_KIND_CEILING)) == FS_KIND_PI && m->count <= 1) {
+    } else if ((kind & (FS_KIND_PI | FS_KIND_LIBCS)) == FS_KIND_PI && m->count <= 1) {
         table = FS_TABLE_PI;
     }
     if (!fs_condition_join(c, &m->word, move, table, thread, wait))
         return false;
     /* The mutex counts its waiters, so that it is not destroyed under them; a robust one without
        priority inheritance and one with a ceiling do not. */
-    wait->counts = !(kind & FS_KIND_CEILING) &&
+    wait->counts = !(kind & FS_KIND_LIBCS) &&
                    (kind & (FS_KIND_ROBUST | FS_KIND_PI)) != FS_KIND_ROBUST && fs_mutex_is_mine(m);
     return true;
 }

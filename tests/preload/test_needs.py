@@ -3,9 +3,10 @@
 """Checks what the library needs from others: of libc no symbol version newer
 than NEWEST except those allowed below, and no library but libc and the loader.
 
-    test_needs.py LIBRARY TABLE PORT
+    test_needs.py LIBRARY TABLE PORT [LIBC]
 
-TABLE says with which version the glibc of PORT began: nothing can be older than that."""
+TABLE says with which version the glibc of PORT began: nothing can be older than that. With a LIBC,
+a C library without versions, the library must need no other by name, and find all names there."""
 
 import pathlib
 import re
@@ -60,6 +61,16 @@ def newest_on(table, port):
     return max(newest, tuple(version_key(found.base)))
 
 
+def defined_names(libc):
+    text = run("nm", "-D", "--defined-only", libc)
+    return {line.split()[-1] for line in text.splitlines()}
+
+
+def strongly_undefined(library):
+    text = run("nm", "-D", "--undefined-only", library)
+    return {fields[-1] for fields in map(str.split, text.splitlines()) if fields[-2] == "U"}
+
+
 def main():
     library = sys.argv[1]
     newest = newest_on(pathlib.Path(sys.argv[2]), sys.argv[3])
@@ -76,6 +87,10 @@ def main():
     allowed = NEEDED_BY_PORT.get(sys.argv[3], set())
     for name in sorted(name for name in needed - allowed if not NEEDED.fullmatch(name)):
         wrong.append(f"needs the library {name}")
+    if len(sys.argv) > 4:
+        wrong += [f"needs the library {name}" for name in needed if NEEDED.fullmatch(name)]
+        wrong += [f"needs {name}, which {sys.argv[4]} does not have"
+                  for name in sorted(strongly_undefined(library) - defined_names(sys.argv[4]))]
     for line in wrong:
         print(line)
     checks = len(pairs) + len(needed)
