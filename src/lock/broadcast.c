@@ -160,8 +160,7 @@ void fs_broadcast_lead(struct fs_group *group)
    mutex. The caller has just acquired the mutex, and owes nothing yet. */
 void fs_broadcast_continue(struct fs_group *group)
 {
-    struct fs_mutex *m =
-        group->move == FS_MOVE_BY_OWNER ? (struct fs_mutex *)(void *)group->mutex : NULL;
+    struct fs_mutex *m = group->move == FS_MOVE_BY_OWNER ? fs_mutex_of_word(group->mutex) : NULL;
 
     if (fs_settings.processors < 2 || fs_load_relaxed(&group->crowded) != 0)
         return;

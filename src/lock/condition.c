@@ -188,7 +188,7 @@ static bool defer(struct fs_slot *slot)
 
     if (!fs_settings.requeue || fs_load_relaxed(&slot->state) != FS_SLOT_SLEEPING ||
         !fs_group_mutex_is_mine(group) ||
-        !fs_mutex_owe((struct fs_mutex *)(void *)group->mutex, &group->word, slot->bit, 1))
+        !fs_mutex_owe(fs_mutex_of_word(group->mutex), &group->word, slot->bit, 1))
         return false;
     slot->carrier = true;
     fs_slot_choose(slot, FS_SLOT_SIGNALLED);

@@ -79,7 +79,7 @@ int fs_condition_block_pi(struct fs_wait *wait, struct fs_mutex *m, uint32_t kin
 
 void fs_condition_release_pi(struct fs_slot *slot, enum fs_slot_state state)
 {
-    struct fs_mutex *m = (struct fs_mutex *)(void *)slot->group->mutex;
+    struct fs_mutex *m = fs_mutex_of_word(slot->group->mutex);
     enum fs_scope scope = fs_kind_scope(fs_mutex_kind(m));
     uint32_t word;
     int err;

@@ -34,6 +34,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lock/mutex_layout.h"
@@ -54,6 +55,12 @@
 /* owner of a robust mutex: not yet declared consistent by its holder; beyond repair. */
 #define FS_OWNER_INCONSISTENT 0x7fffffffu
 #define FS_OWNER_UNRECOVERABLE 0x7ffffffeu
+
+/* The mutex that a word is part of. */
+FS_ALWAYS_INLINE struct fs_mutex *fs_mutex_of_word(fs_word *w)
+{
+    return (struct fs_mutex *)(void *)((char *)w - offsetof(struct fs_mutex, word));
+}
 
 FS_ALWAYS_INLINE uint32_t fs_mutex_kind(const struct fs_mutex *m)
 {

@@ -156,8 +156,7 @@ bool fs_slot_choose(struct fs_slot *slot, enum fs_slot_state state);
    keeps that mutex alive. */
 FS_ALWAYS_INLINE bool fs_group_mutex_is_mine(const struct fs_group *group)
 {
-    return group->move == FS_MOVE_BY_OWNER &&
-           fs_mutex_is_mine((const struct fs_mutex *)(const void *)group->mutex);
+    return group->move == FS_MOVE_BY_OWNER && fs_mutex_is_mine(fs_mutex_of_word(group->mutex));
 }
 
 /* The waiter of highest priority that came first; null when none is queued. */
