@@ -125,11 +125,19 @@ static bool is_valid(const struct darwin_time *time)
     return time && time->nanoseconds >= 0 && time->nanoseconds < NSEC;
 }
 
+/* A time that no clock counts in nanoseconds is never reached. */
+static bool is_far(const struct darwin_time *time)
+{
+    return time->seconds >= INT64_MAX / NSEC;
+}
+
 static int wait_until(void *condition, void *mutex, const struct darwin_time *deadline,
                       bool cancellable)
 {
     if (!is_valid(deadline))
         return DARWIN_EINVAL;
+    if (is_far(deadline))
+        return wait_in(condition, mutex, FOR_EVER, cancellable);
     return wait_in(condition, mutex, time_until(deadline->seconds * NSEC + deadline->nanoseconds),
                    cancellable);
 }
@@ -161,10 +169,10 @@ static int cond_timedwait_nocancel(void *condition, void *mutex, const struct da
 static int cond_timedwait_relative(void *condition, void *mutex, const struct darwin_time *timeout)
 {
     host_count("pthread_cond_timedwait_relative_np");
-    if (!timeout)
-        return wait_in(condition, mutex, FOR_EVER, true);
-    if (!is_valid(timeout))
+    if (timeout && !is_valid(timeout))
         return DARWIN_EINVAL;
+    if (!timeout || is_far(timeout))
+        return wait_in(condition, mutex, FOR_EVER, true);
     if (timeout->seconds < 0)
         return wait_in(condition, mutex, 0, true);
     return wait_in(condition, mutex, (uint64_t)(timeout->seconds * NSEC + timeout->nanoseconds),

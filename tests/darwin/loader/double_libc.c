@@ -152,6 +152,7 @@ const struct host_entry host_c_library[] = {
     HOST_FUNCTION("getenv", getenv),
     HOST_FUNCTION("getpid", getpid),
     HOST_FUNCTION("loader_count", host_counted),
+    HOST_FUNCTION("loader_emulator", host_emulator),
     HOST_FUNCTION("loader_native", host_native),
     HOST_FUNCTION("malloc", malloc),
     HOST_FUNCTION("memcmp", memcmp),

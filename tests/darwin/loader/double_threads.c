@@ -286,18 +286,45 @@ static int key_set(uint64_t key, const void *value)
 
 /* ---- fork ----------------------------------------------------------------------------- */
 
+#define HANDLERS_MAX 16
+
+static struct handlers {
+    void (*prepare)(void);
+    void (*parent)(void);
+    void (*child)(void);
+} handlers[HANDLERS_MAX];
+static unsigned handler_count;
+
+static int atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    if (handler_count == HANDLERS_MAX)
+        return DARWIN_ENOMEM;
+    handlers[handler_count++] = (struct handlers){prepare, parent, child};
+    return 0;
+}
+
+static void run_handler(void (*handler)(void))
+{
+    if (handler)
+        handler();
+}
+
+/* The world's lock is shared with the child, and given back by the parent alone. */
 static int double_fork(void)
 {
     pid_t child;
 
+    for (unsigned i = handler_count; i-- > 0;)
+        run_handler(handlers[i].prepare);
     world_lock();
     child = fork();
-    if (child != 0) {
+    if (child == 0)
+        name_thread(current);
+    else
         world_unlock();
-        return child;
-    }
-    name_thread(current);
-    return 0;
+    for (unsigned i = 0; i < handler_count; i++)
+        run_handler(child == 0 ? handlers[i].child : handlers[i].parent);
+    return child;
 }
 
 static int double_waitpid(int pid, int *status, int options)
@@ -326,7 +353,7 @@ const struct host_entry host_threads[] = {
     HOST_FUNCTION("pthread_testcancel", thread_cancellation_point),
     HOST_FUNCTION("pthread_setcancelstate", setcancelstate),
     HOST_FUNCTION("pthread_setcanceltype", setcanceltype),
-    HOST_FUNCTION("pthread_atfork", pthread_atfork),
+    HOST_FUNCTION("pthread_atfork", atfork),
     HOST_FUNCTION("pthread_key_create", key_create),
     HOST_FUNCTION("pthread_getspecific", key_get),
     HOST_FUNCTION("pthread_setspecific", key_set),

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "host.h"
 #include "world.h"
 
 static uint64_t seed;
@@ -20,6 +21,8 @@ static const unsigned rates[FAULT_COUNT] = {
 void faults_begin(uint64_t from)
 {
     seed = from;
+    if (seed != 0)
+        host_count("faults");
 }
 
 /* A well mixed number for each draw. */
@@ -34,7 +37,14 @@ static uint64_t draw(void)
 
 bool faults_happen(enum fault fault)
 {
-    return seed != 0 && draw() % rates[fault] == 0;
+    static const char *const names[FAULT_COUNT] = {
+        "fault: EINTR", "fault: EFAULT", "fault: spurious", "fault: delay", "fault: EINTR of wake",
+    };
+
+    if (seed == 0 || draw() % rates[fault] != 0)
+        return false;
+    host_count(names[fault]);
+    return true;
 }
 
 void faults_delay(void)

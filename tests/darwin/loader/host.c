@@ -51,6 +51,18 @@ void *host_native(const char *name)
     refuse(name, "is not known here");
 }
 
+static const char *emulator;
+
+void host_set_emulator(const char *name)
+{
+    emulator = name;
+}
+
+const char *host_emulator(void)
+{
+    return emulator;
+}
+
 /* ---- counters ------------------------------------------------------------------- */
 
 #define COUNTERS_MAX 64

@@ -34,6 +34,9 @@ void host_count(const char *name);
 uint64_t host_counted(const char *name);
 void *host_native(const char *name);
 
+/* As loader_emulator: the name of what runs the loader, or null. */
+const char *host_emulator(void);
+
 /* Sets the calling thread's errno, which is one of Darwin's numbers. */
 void host_set_errno(int error);
 

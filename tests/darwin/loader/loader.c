@@ -4,7 +4,7 @@
    the one it is in, runs the initialisers, then the program's main.
 
    usage: loader [--insert LIBRARY]... [--without NAME]... [--faults SEED] [--limit SECONDS]
-                 PROGRAM [ARGUMENT]... */
+                 [--emulator NAME] PROGRAM [ARGUMENT]... */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdarg.h>
@@ -199,6 +199,8 @@ static void take_option(const char *name, const char *value)
         host_remove(value);
     else if (strcmp(name, "--faults") == 0)
         faults_begin(strtoull(value, NULL, 10));
+    else if (strcmp(name, "--emulator") == 0)
+        host_set_emulator(value);
     else if (strcmp(name, "--limit") == 0)
         alarm((unsigned)strtoul(value, NULL, 10));
     else

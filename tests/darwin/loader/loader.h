@@ -94,4 +94,7 @@ uintptr_t host_find(const char *name);
 /* From now on there is no such thing. */
 void host_remove(const char *name);
 
+/* Test programs leave out what this emulator cannot do. */
+void host_set_emulator(const char *name);
+
 #endif

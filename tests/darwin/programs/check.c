@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 __attribute__((weak_import)) uint64_t loader_count(const char *name);
+__attribute__((weak_import)) const char *loader_emulator(void);
 __attribute__((weak_import)) void *loader_native(const char *name);
 __attribute__((weak_import)) void loader_step_wall_clock(int64_t ns);
 
@@ -143,11 +144,18 @@ int check_main(int argc, char **argv, const struct check_case *cases)
     for (; cases->name; cases++) {
         if (argc > 2 && strcmp(argv[2], cases->name) != 0)
             continue;
+        if (cases->of_library && !has_library)
+            continue;
         run_case(cases, &failures);
         count++;
     }
     sum_up(count, failures);
     return failures > 0 || count == 1;
+}
+
+bool check_has_failed(void)
+{
+    return failed;
 }
 
 bool check_has_library(void)
@@ -158,6 +166,13 @@ bool check_has_library(void)
 bool check_has_loader(void)
 {
     return loader_count != NULL;
+}
+
+bool check_has_qemu(void)
+{
+    const char *name = check_has_loader() ? loader_emulator() : NULL;
+
+    return name && strcmp(name, "qemu") == 0;
 }
 
 uint64_t check_calls(const char *name)

@@ -16,11 +16,13 @@
 struct check_case {
     const char *name;
     void (*run)(void);
+    bool of_library; /* says nothing about libpthread */
 };
 
 /* clang-format off */
-#define CHECK_CASE(function) {#function, function}
-#define CHECK_END {0, 0}
+#define CHECK_CASE(function) {#function, function, false}
+#define CHECK_CASE_OF_LIBRARY(function) {#function, function, true}
+#define CHECK_END {0, 0, false}
 /* clang-format on */
 
 /* Runs the cases, or the one that is named. Returns main's status. */
@@ -36,6 +38,9 @@ void check_int(int64_t value, int64_t expected, const char *what, int line);
 /* The case is left out, as the reason says; call it first and return. */
 void check_skip(const char *reason);
 
+/* Whether a check of the running case has failed. */
+bool check_has_failed(void);
+
 /* Whether the library is in front of libpthread. */
 bool check_has_library(void);
 
@@ -43,6 +48,9 @@ bool check_has_library(void);
 
 /* Whether the loader runs the program; macOS does not know what follows. */
 bool check_has_loader(void);
+
+/* Whether qemu runs the loader. */
+bool check_has_qemu(void);
 
 /* How often libpthread's own function, or a wait call, was called. */
 uint64_t check_calls(const char *name);
