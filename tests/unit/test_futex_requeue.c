@@ -6,6 +6,14 @@
 
 #define SLEEPERS 6
 
+/* Where sleepers can be counted after a word has changed or they were moved: the generic backend's
+   shared ones look again every few milliseconds and leave by themselves. */
+#ifdef FS_TEST_GENERIC
+#define COUNTED_SCOPES 1
+#else
+#define COUNTED_SCOPES 2
+#endif
+
 struct scene {
     fs_word from;
     fs_word to;
@@ -299,16 +307,16 @@ int main(void)
     TCase *scopes = tcase_create("both scopes");
 
     tcase_set_timeout(scopes, 60);
-    tcase_add_loop_test(scopes, requeue_wakes_and_moves_as_many_as_asked, 0, 2);
+    tcase_add_loop_test(scopes, requeue_wakes_and_moves_as_many_as_asked, 0, COUNTED_SCOPES);
     tcase_add_loop_test(scopes, requeue_of_nobody_wakes_nobody, 0, 2);
-    tcase_add_loop_test(scopes, cmp_requeue_wakes_and_moves_as_many_as_asked, 0, 2);
-    tcase_add_loop_test(scopes, cmp_requeue_moves_all_without_waking, 0, 2);
+    tcase_add_loop_test(scopes, cmp_requeue_wakes_and_moves_as_many_as_asked, 0, COUNTED_SCOPES);
+    tcase_add_loop_test(scopes, cmp_requeue_moves_all_without_waking, 0, COUNTED_SCOPES);
     tcase_add_loop_test(scopes, cmp_requeue_of_a_changed_word_gives_EAGAIN, 0, 2);
     tcase_add_loop_test(scopes, requeue_to_unmapped_memory_gives_EFAULT, 0, 2);
     tcase_add_loop_test(scopes, requeue_with_a_negative_count_gives_EINVAL, 0, 2);
-    tcase_add_loop_test(scopes, wake_op_changes_the_second_word, 0, 2);
-    tcase_add_loop_test(scopes, wake_op_compares_what_the_second_word_held, 0, 2);
-    tcase_add_loop_test(scopes, wake_op_keeps_to_both_counts, 0, 2);
+    tcase_add_loop_test(scopes, wake_op_changes_the_second_word, 0, COUNTED_SCOPES);
+    tcase_add_loop_test(scopes, wake_op_compares_what_the_second_word_held, 0, COUNTED_SCOPES);
+    tcase_add_loop_test(scopes, wake_op_keeps_to_both_counts, 0, COUNTED_SCOPES);
     tcase_add_loop_test(scopes, wake_op_with_an_argument_out_of_range_gives_EINVAL, 0, 2);
     tcase_add_loop_test(scopes, wake_op_on_unmapped_memory_gives_EFAULT, 0, 2);
     suite_add_tcase(suite, scopes);
