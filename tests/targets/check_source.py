@@ -90,13 +90,14 @@ def _checksum(paths):
 
 
 def build(folder, target, run):
-    """The folder in which Check is installed for the target; run is a step that may fail."""
+    """The folder in which Check is installed for the target, and whether it is new; run is a step
+    that may fail."""
     root = source(folder)
     files = sorted(path for path in BUILD_FILES.iterdir() if path.is_file())
     prefix, work, stamp = (folder / f'{target.name}{end}' for end in ('', '-build', '.stamp'))
     wanted = _checksum([target.cross_file, *files])
     if prefix.is_dir() and stamp.exists() and stamp.read_text(encoding='utf-8') == wanted:
-        return prefix
+        return prefix, False
     for path in files:
         shutil.copy(path, root)
     for path in (prefix, work):
@@ -106,4 +107,4 @@ def build(folder, target, run):
     run(['meson', 'install', '-C', str(work)], f'build Check for {target.name}')
     shutil.rmtree(work)
     stamp.write_text(wanted, encoding='utf-8')
-    return prefix
+    return prefix, True

@@ -12,8 +12,17 @@ from pathlib import Path
 
 FILE = Path(__file__).resolve().parent / 'limits.toml'
 ARMS = ('libc', 'fastsync')
-FAILURE = re.compile(r'^[^\s:]+:\d+:[FE]:[^:]*:(\w+):\d+: ', re.M)
+FAILURE = re.compile(r'^[^\s:]+:\d+:[FE]:[^:]*:(\w+):(\d+): ', re.M)
 ALL = '*'
+
+
+def covers(listed, name, round_):
+    """Whether "name", "name:3,8-15" or "*" means this round of the check."""
+    own, _, numbers = listed.partition(':')
+    if listed == ALL or own != name:
+        return listed == ALL
+    bounds = [[int(end) for end in part.split('-')] for part in numbers.split(',') if part]
+    return not bounds or any(bound[0] <= round_ <= bound[-1] for bound in bounds)
 
 
 class Limit:
@@ -28,10 +37,11 @@ class Limit:
     def concerns(self, target):
         return target.name in self.targets or (target.emulated and 'emulated' in self.targets)
 
-    def holds(self, program, arm, check):
-        """Whether this check is covered; programs of the unit suite have no arms."""
-        return (program == self.program and (arm is None or arm in self.arms)
-                and (check in self.checks or ALL in self.checks))
+    def covering(self, program, arm, name, round_):
+        """The listed check that covers this round, or None; unit tests have no arms."""
+        if program != self.program or (arm is not None and arm not in self.arms):
+            return None
+        return next((check for check in self.checks if covers(check, name, round_)), None)
 
 
 def read():
@@ -69,13 +79,14 @@ class Seen:
         """The figures of a test after its listed failures have become skips."""
         program, arm = place(test)
         self.ran.add(program)
-        for check in FAILURE.findall(test.get('stdout') or ''):
+        for name, number in FAILURE.findall(test.get('stdout') or ''):
             for index, limit in enumerate(self.limits):
-                if limit.holds(program, arm, check) and total.failed:
+                check = limit.covering(program, arm, name, int(number))
+                if check and total.failed:
                     self.met.add((index, check))
                     total.failed -= 1
                     total.skipped += 1
-                    total.reasons.append(f'{self.target.name} {test["name"]}: {check}: {limit.reason}')
+                    total.reasons.append(f'{self.target.name} {test["name"]}: {name}: {limit.reason}')
                     break
         if not total.failed:
             total.failures = []
@@ -87,6 +98,6 @@ class Seen:
             if limit.program not in self.ran or limit.sometimes:
                 continue
             for check in limit.checks:
-                if not any(met == index and check in (ALL, name) for met, name in self.met):
+                if (index, check) not in self.met:
                     yield (f'{self.target.name} {limit.program}: {check} passes, but stands in '
                            f'{FILE.name}')
