@@ -18,7 +18,11 @@ struct gate {
     int taken;
 };
 
+#if defined(__aarch64__) || defined(__powerpc64__)
+#define GATE_STACK_SIZE 131072 /* less is refused there */
+#else
 #define GATE_STACK_SIZE 65536
+#endif
 
 /* True when the library under test serves this process. */
 __attribute__((unused)) static bool under_library(void)

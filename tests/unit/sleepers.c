@@ -118,6 +118,17 @@ int sleeper_join(struct sleeper *s)
     return s->result;
 }
 
+int sleeper_join_and_see_gone(struct sleeper *s)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/task/%u", fs_load_acquire(&s->tid));
+    sleeper_join(s);
+    while (access(path, F_OK) == 0)
+        nap();
+    return s->result;
+}
+
 struct fs_deadline moment(enum fs_clock clock, int64_t ms)
 {
     struct fs_deadline d = fs_system_now(clock);

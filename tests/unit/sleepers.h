@@ -76,6 +76,8 @@ bool sleeper_is_done(struct sleeper *s);
 
 /* What the body returned. */
 int sleeper_join(struct sleeper *s);
+/* The same, and the kernel has taken leave of the thread, which may come after the join. */
+int sleeper_join_and_see_gone(struct sleeper *s);
 
 /* The moment ms milliseconds from now, which may be negative. */
 struct fs_deadline moment(enum fs_clock clock, int64_t ms);

@@ -146,7 +146,7 @@ START_TEST(a_mutex_of_a_dead_thread_is_waited_for_in_vain)
     uint32_t tid;
 
     sleeper_start(&owner, lock_and_die, &m);
-    ck_assert_int_eq(sleeper_join(&owner), 0);
+    ck_assert_int_eq(sleeper_join_and_see_gone(&owner), 0);
     tid = fs_load_acquire(&owner.tid);
     ck_assert_uint_eq(fs_load_relaxed(&m.word), tid);
     ck_assert_int_eq(lock_in_ms(&m, 20), ETIMEDOUT);
