@@ -6,7 +6,9 @@ A test that says how many checks it made counts as that many, any other as one. 
 is left to scripts/test. The last line printed is `N passed, N failed, N skipped`; the exit status
 is 0 only if something passed and nothing failed.
 
-usage: sum_results.py [--passed STEP]... [--failed STEP]... TESTLOG.json...
+usage: sum_results.py [--passed STEP]... [--failed STEP]... [--total TOTAL.json]... TESTLOG.json...
+
+A total is what test-targets leaves: the figures of all its logs.
 """
 
 import argparse
@@ -109,6 +111,12 @@ def sum_logs(paths):
     return total
 
 
+def add_totals(total, paths):
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            total.add(Total(**json.load(file)))
+
+
 def add_steps(total, passed, failed):
     total.passed += len(passed)
     total.failed += len(failed)
@@ -119,10 +127,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--passed", action="append", default=[], metavar="STEP")
     parser.add_argument("--failed", action="append", default=[], metavar="STEP")
+    parser.add_argument("--total", action="append", default=[], metavar="TOTAL.json")
     parser.add_argument("logs", nargs="*", metavar="TESTLOG.json")
     options = parser.parse_args()
 
     total = sum_logs(options.logs)
+    add_totals(total, options.total)
     add_steps(total, options.passed, options.failed)
     for reason in total.reasons:
         print(f"skipped  {reason}")

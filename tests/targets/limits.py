@@ -16,13 +16,18 @@ FAILURE = re.compile(r'^[^\s:]+:\d+:[FE]:[^:]*:(\w+):(\d+): ', re.M)
 ALL = '*'
 
 
+def rounds(listed):
+    """The rounds of "name:3,8-15"; none for "name", which means all."""
+    _, _, numbers = listed.partition(':')
+    bounds = [[int(end) for end in part.split('-')] for part in numbers.split(',') if part]
+    return {number for bound in bounds for number in range(bound[0], bound[-1] + 1)}
+
+
 def covers(listed, name, round_):
     """Whether "name", "name:3,8-15" or "*" means this round of the check."""
-    own, _, numbers = listed.partition(':')
-    if listed == ALL or own != name:
+    if listed == ALL or listed.partition(':')[0] != name:
         return listed == ALL
-    bounds = [[int(end) for end in part.split('-')] for part in numbers.split(',') if part]
-    return not bounds or any(bound[0] <= round_ <= bound[-1] for bound in bounds)
+    return round_ in (rounds(listed) or {round_})
 
 
 class Limit:
@@ -72,7 +77,7 @@ class Seen:
     def __init__(self, target):
         self.target = target
         self.limits = [limit for limit in read() if limit.concerns(target)]
-        self.met = set()
+        self.met = {}
         self.ran = set()
 
     def forgive(self, test, total):
@@ -83,7 +88,7 @@ class Seen:
             for index, limit in enumerate(self.limits):
                 check = limit.covering(program, arm, name, int(number))
                 if check and total.failed:
-                    self.met.add((index, check))
+                    self.met.setdefault((index, check), set()).add(int(number))
                     total.failed -= 1
                     total.skipped += 1
                     total.reasons.append(f'{self.target.name} {test["name"]}: {name}: {limit.reason}')
@@ -98,6 +103,8 @@ class Seen:
             if limit.program not in self.ran or limit.sometimes:
                 continue
             for check in limit.checks:
-                if (index, check) not in self.met:
-                    yield (f'{self.target.name} {limit.program}: {check} passes, but stands in '
-                           f'{FILE.name}')
+                failed = self.met.get((index, check))
+                passed = sorted(rounds(check) - failed) if failed else ['every round']
+                if passed:
+                    yield (f'{self.target.name} {limit.program}: {check} stands in {FILE.name} and '
+                           f'passes: {", ".join(map(str, passed))}')
