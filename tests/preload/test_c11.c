@@ -27,7 +27,8 @@ static struct timespec from_now(long ms)
     struct timespec t;
 
     timespec_get(&t, TIME_UTC);
-    t.tv_nsec += ms * 1000000;
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000;
     t.tv_sec += t.tv_nsec / 1000000000;
     t.tv_nsec %= 1000000000;
     return t;

@@ -31,7 +31,7 @@ class Trace:
                 broadcaster = thread
             elif "broadcast ends" in line:
                 broadcaster = None
-            operation = re.search(r"futex\([^,]*, (FUTEX_\w+)", line)
+            operation = re.search(r"futex(?:_time64)?\([^,]*, (FUTEX_\w+)", line)
             if operation:
                 name = operation[1].removesuffix("_PRIVATE")
                 self.all[name] += 1
@@ -39,7 +39,7 @@ class Trace:
                 if "REQUEUE" in name and "WAIT" not in name:
                     moving.add(thread)
             result = re.search(r"= (\d+)$", line)
-            resumed = "futex resumed" in line
+            resumed = "futex resumed" in line or "futex_time64 resumed" in line
             if thread in moving and result and (operation or resumed):
                 self.moved += int(result[1])
             if not line.endswith("<unfinished ...>"):
@@ -50,7 +50,7 @@ class Trace:
 
 
 def trace(library, herd, how, **switches):
-    command = ["strace", "-f", "-qq", "-e", "trace=futex,write", "-o", "/dev/stdout"]
+    command = ["strace", "-f", "-qq", "-e", "trace=futex,?futex_time64,write", "-o", "/dev/stdout"]
     for name, value in dict(switches, LD_PRELOAD=library).items():
         command += ["-E", f"{name}={value}"]
     done = subprocess.run(command + [herd, how], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

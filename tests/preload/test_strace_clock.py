@@ -16,6 +16,10 @@ import sys
 # Calls that can put a thread to sleep; of these only futex may do it here.
 SLEEPS = ("futex,futex_waitv,nanosleep,clock_nanosleep,poll,ppoll,select,pselect6,epoll_wait,"
           "epoll_pwait,timer_settime,timerfd_settime,setitimer")
+# What 32-bit systems have besides, for times of 64 bits.
+SLEEPS += "".join(f",?{name}" for name in (
+    "futex_time64", "clock_nanosleep_time64", "ppoll_time64", "pselect6_time64", "timer_settime64",
+    "timerfd_settime64"))
 
 # How a futex operation reads its timeout: as an absolute time of one clock, or of the clock that
 # FUTEX_CLOCK_REALTIME names. FUTEX_WAIT is not among them: its timeout is relative.
@@ -71,10 +75,10 @@ def calls_of(trace):
 
 def look_at(call, line):
     time = re.search(r"\{tv_sec=(-?\d+), tv_nsec=(-?\d+)\}", line)
-    futex = re.match(r"futex\([^,]*, (FUTEX_\w+)", line)
+    futex = re.match(r"futex(?:_time64)?\([^,]*, (FUTEX_\w+)", line)
     if futex and time:
         operation = futex[1].removesuffix("_PRIVATE")
-        flags = re.match(r"futex\([^,]*, \w+((?:\|\w+)*)", line)[1]
+        flags = re.match(r"\w+\([^,]*, \w+((?:\|\w+)*)", line)[1]
         call.waits.append((operation, flags.strip("|"), (int(time[1]), int(time[2]))))
     elif not futex and not line.startswith(("<...", "+++", "---", "write(")):
         call.others.append(line)
