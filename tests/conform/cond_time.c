@@ -80,7 +80,7 @@ START_TEST(a_deadline_in_the_past_times_out_at_once)
                                {0, 1},
                                {-1, 0},
                                {-1, 999999999},
-                               {LONG_MIN, 0}};
+                               {TIME_BEGINNING, 0}};
     pthread_cond_t c;
     init_for(&c, way);
     for (size_t i = 0; i < COUNT_OF(pasts); i++) {
@@ -173,13 +173,13 @@ END_TEST
 START_TEST(a_deadline_at_the_end_of_time_is_waited_for)
 {
     signal_ends_the_wait(&ways[_i], (struct timespec){INT_MAX, 999999999});
-    signal_ends_the_wait(&ways[_i], (struct timespec){LONG_MAX / 1000000000, 0});
+    signal_ends_the_wait(&ways[_i], (struct timespec){NEAREST_TIME(INT64_MAX / 1000000000), 0});
 }
 END_TEST
 
 START_TEST(the_farthest_second_is_waited_for)
 {
-    signal_ends_the_wait(&ways[_i], (struct timespec){LONG_MAX, 999999999});
+    signal_ends_the_wait(&ways[_i], (struct timespec){TIME_END, 999999999});
 }
 END_TEST
 

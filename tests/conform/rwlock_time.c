@@ -129,7 +129,7 @@ END_TEST
 START_TEST(a_free_lock_is_taken_in_spite_of_a_past_deadline)
 {
     int call = _i % CALLS;
-    static const struct timespec pasts[] = {{0, 0}, {1, 999999999}, {-1, 0}, {LONG_MIN, 5}};
+    static const struct timespec pasts[] = {{0, 0}, {1, 999999999}, {-1, 0}, {TIME_BEGINNING, 5}};
     init_lock(kinds[_i / CALLS]);
     for (size_t i = 0; i < COUNT_OF(pasts); i++) {
         OK(timed(call, &pasts[i]));
