@@ -293,6 +293,8 @@ START_TEST(a_deadline_is_not_looked_at_when_the_lock_is_free)
 {
     const struct timespec *volatile nowhere = NULL;
     pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+    if (sizeof(time_t) == 4 && !under_library())
+        SKIP_TEST("libc widens a deadline of 32 bits first");
     make_mutex(&mutex, &mutex_kinds[_i]);
     OK(pthread_mutex_timedlock(&mutex, nowhere));
     OK(pthread_mutex_unlock(&mutex));
