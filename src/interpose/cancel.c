@@ -7,6 +7,7 @@
 
 #include "interpose/calls.h"
 #include "interpose/export.h"
+#include "interpose/host.h"
 #include "lock/wait.h"
 
 int fs_pthread_cancel(pthread_t thread)
@@ -20,6 +21,7 @@ int fs_pthread_cancel(pthread_t thread)
     if (err != 0)
         return err;
     fs_wait_interrupt(fs_thread_name_of(thread));
+    fs_host_interrupt(fs_thread_name_of(thread));
     return 0;
 }
 FS_EXPORT_VERSIONS(pthread_cancel)

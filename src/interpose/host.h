@@ -14,4 +14,10 @@ bool fs_host_is_right(void);
    (fs_end_early). Called once, by the constructor. */
 void fs_host_find_places(const struct fs_libc *libc);
 
+/* A thread has been cancelled, by its name for the queues: it may wait where lock/wait.c does not
+   find it. */
+void fs_host_interrupt(const void *thread);
+
+void fs_host_in_fork_child(void);
+
 #endif

@@ -78,6 +78,14 @@ bool fs_host_is_right(void)
     return true;
 }
 
+void fs_host_interrupt(const void *thread)
+{
+}
+
+void fs_host_in_fork_child(void)
+{
+}
+
 void fs_host_find_places(const struct fs_libc *libc)
 {
     find_thread_id();

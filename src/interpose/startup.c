@@ -23,6 +23,7 @@ static void in_fork_child(void)
 {
     fs_groups_reset();
     fs_pi_after_fork_in_child();
+    fs_host_in_fork_child();
     fs_store_byte_relaxed(&fs_may_be_alone, 1);
 }
 
