@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import NamedTuple, Optional
 
-from . import ab, doctor, library, prove, regress, report, run, usage
+from . import ab, doctor, library, macos, prove, regress, report, run, usage
 from .errors import EarlyEnd, Refused, reason
 
 PROGRAM_OPTIONS = 'he:'
@@ -63,6 +63,8 @@ def _dispatch(arguments, installed, version):
     if first not in subcommands:
         kind = 'option' if first.startswith('-') else 'subcommand'
         raise Refused(f'no {kind} {first}: try fastsync --help')
+    if macos.HERE and first in ('doctor', 'regress'):
+        raise Refused(f'{first} knows Linux only so far')
     return subcommands[first](rest, installed, version)
 
 

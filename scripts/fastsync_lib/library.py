@@ -68,6 +68,8 @@ def _other_preloads(environment, library):
 
 
 def with_library(environment, library, settings=()):
+    if macos.HERE:
+        return macos.with_library(environment, library, settings)
     result = dict(environment)
     result.update(settings)
     result['LD_PRELOAD'] = ':'.join([library] + _other_preloads(result, library))
@@ -75,6 +77,8 @@ def with_library(environment, library, settings=()):
 
 
 def without_library(environment, library):
+    if macos.HERE:
+        return macos.without_library(environment, library)
     result = dict(environment)
     others = _other_preloads(environment, library)
     result.pop('LD_PRELOAD', None)

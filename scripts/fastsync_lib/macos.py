@@ -120,10 +120,22 @@ def checked(path):
     return path
 
 
+def _others(environment, library):
+    return [entry for entry in environment.get(VARIABLE, '').split(':')
+            if entry and os.path.basename(entry) not in (NAME, os.path.basename(library))]
+
+
 def with_library(environment, library, settings=()):
     result = dict(environment)
     result.update(settings)
-    others = [entry for entry in result.get(VARIABLE, '').split(':')
-              if entry and os.path.basename(entry) != os.path.basename(library)]
-    result[VARIABLE] = ':'.join([library] + others)
+    result[VARIABLE] = ':'.join([library] + _others(result, library))
+    return result
+
+
+def without_library(environment, library):
+    result = dict(environment)
+    others = _others(environment, library)
+    result.pop(VARIABLE, None)
+    if others:
+        result[VARIABLE] = ':'.join(others)
     return result

@@ -6,14 +6,13 @@ Nothing of this process remains: the exit status, signals and terminal are the p
 import os
 
 from . import library as library_module
-from . import macos, preload
+from . import preload
 from .errors import Refused, reason
 
 
 def run(command, library, settings):
     path = preload.require(command[0], library)
-    with_library = macos.with_library if macos.HERE else library_module.with_library
-    environment = with_library(os.environ, library, settings)
+    environment = library_module.with_library(os.environ, library, settings)
     try:
         os.execve(path, command, environment)
     except OSError as error:

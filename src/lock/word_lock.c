@@ -11,7 +11,11 @@
 /* A waiter that has slept this long asks to be handed the lock. A hand-over leaves the lock idle
    while a thread wakes up, so there is at most one in this time, for all locks that share a slot of
    `last_grant`: the times, in units of FS_HUNGER_NS, when a waiter was last allowed to ask. */
+#ifdef FS_WITHOUT_WAKE_BITS
+#define FS_HUNGER_NS 10000000 /* such a hand-over wakes every sleeper: less often */
+#else
 #define FS_HUNGER_NS 1000000
+#endif
 #define FS_GRANT_SLOTS 64u
 
 static fs_word last_grant[FS_GRANT_SLOTS];

@@ -14,7 +14,7 @@ from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'scripts'))
-from fastsync_lib import inspect_macho, library, macos, preload, run  # noqa: E402
+from fastsync_lib import cli, inspect_macho, library, macos, preload, run  # noqa: E402
 from fastsync_lib.errors import Refused  # noqa: E402
 import macho_file  # noqa: E402
 
@@ -149,6 +149,17 @@ class OnMacOS(unittest.TestCase):
         self.assertEqual(environment[macos.VARIABLE], f'{DYLIB}:/other.dylib')
         self.assertEqual(environment['FASTSYNC_VERBOSE'], '1')
         self.assertNotIn(DYLIB, environment.get('LD_PRELOAD', ''))
+
+    def test_the_arm_without_the_library_keeps_what_else_is_inserted(self):
+        plain = library.without_library({macos.VARIABLE: f'{DYLIB}:/other.dylib', 'A': 'b'}, DYLIB)
+        self.assertEqual(plain, {macos.VARIABLE: '/other.dylib', 'A': 'b'})
+        self.assertEqual(library.without_library({macos.VARIABLE: DYLIB}, DYLIB), {})
+
+    def test_what_looks_at_linux_says_so(self):
+        for subcommand in ('doctor', 'regress'):
+            with mock.patch.object(sys, 'stderr') as stderr:
+                self.assertEqual(cli.main([subcommand]), 2)
+            self.assertIn('Linux only', ''.join(call.args[0] for call in stderr.write.mock_calls))
 
     def test_the_library_is_looked_at(self):
         self.assertEqual(library.require(DYLIB, None), os.path.abspath(DYLIB))
