@@ -42,6 +42,8 @@ struct thread {
     int cancel_type;
     bool cancelled;
     bool acting; /* on the cancellation, or ended */
+    bool ended;
+    bool joined; /* somebody waits for its end */
     uintptr_t slots[SLOTS];
 };
 
@@ -114,6 +116,12 @@ static void *run_thread(void *argument)
     if (setjmp(thread->end) == 0)
         thread->result = thread->start(thread->argument);
     thread->acting = true;
+    world_lock();
+    thread->ended = true;
+    if (thread->joined)
+        census_gets_loose();
+    census_thread_ends();
+    world_unlock();
     return thread->result;
 }
 
@@ -158,13 +166,23 @@ static int create(struct thread **made, const struct attributes *attributes, voi
     pthread_attr_setstacksize(&native, (size_t)512 << 10);
     if (attributes && attributes->detached)
         pthread_attr_setdetachstate(&native, PTHREAD_CREATE_DETACHED);
+    world_lock();
+    census_thread_begins();
+    world_unlock();
     err = pthread_create(&thread->native, &native, run_thread, thread);
     pthread_attr_destroy(&native);
-    return err ? DARWIN_EAGAIN : 0;
+    if (err)
+        refuse("pthread_create", "no thread (%d)", err);
+    return 0;
 }
 
 static int join(struct thread *thread, void **result)
 {
+    world_lock();
+    thread->joined = true;
+    if (!thread->ended)
+        census_gets_stuck();
+    world_unlock();
     if (pthread_join(thread->native, NULL) != 0)
         return DARWIN_ESRCH;
     if (result)
@@ -318,10 +336,12 @@ static int double_fork(void)
         run_handler(handlers[i].prepare);
     world_lock();
     child = fork();
-    if (child == 0)
+    if (child == 0) {
+        census_begin_child();
         name_thread(current);
-    else
+    } else {
         world_unlock();
+    }
     for (unsigned i = 0; i < handler_count; i++)
         run_handler(child == 0 ? handlers[i].child : handlers[i].parent);
     return child;

@@ -49,10 +49,25 @@ void refuse(const char *path, const char *format, ...)
 
 /* ---- binding -------------------------------------------------------------------- */
 
+static const struct image *find_library(const char *identity)
+{
+    for (unsigned i = 0; i < image_count; i++)
+        if (images[i].identity && strcmp(images[i].identity, identity) == 0)
+            return &images[i];
+    return NULL;
+}
+
 static uintptr_t find_symbol(const struct image *image, const struct bind *bind)
 {
+    const struct image *library = find_library(bind->library);
     uintptr_t address;
 
+    if (library) {
+        address = image_find_export(library, bind->name);
+        if (address == 0)
+            refuse(image->path, "%s is not in %s", bind->name, library->path);
+        return address;
+    }
     if (strcmp(bind->library, "/usr/lib/libSystem.B.dylib") != 0 &&
         strcmp(bind->library, "/usr/lib/loader.dylib") != 0)
         refuse(image->path, "%s comes from %s, which is not here", bind->name, bind->library);

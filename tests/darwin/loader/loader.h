@@ -31,7 +31,8 @@ struct image {
     const char *libraries[LIBRARIES_MAX];
     unsigned library_count;
     const struct macho_dyld_info *fixups; /* null: none */
-    const struct macho_main *entry;       /* null: a library */
+    const struct macho_symbol_table *symbols;
+    const struct macho_main *entry; /* null: a library */
     uint32_t type;
 };
 
@@ -69,6 +70,9 @@ void image_visit_sections(const struct image *image,
 
 /* The memory of `size` bytes at an address that the file names; refuses what is outside. */
 void *image_memory(const struct image *image, uint64_t address, uint64_t size);
+
+/* The address of what the image exports by this name (with its underscore); 0: nothing. */
+uintptr_t image_find_export(const struct image *image, const char *name);
 
 /* ---- loader_fixups.c ------------------------------------------------------- */
 

@@ -100,7 +100,6 @@ static void add_library(struct image *image, const struct macho_dylib *library)
 static bool is_without_effect(uint32_t kind)
 {
     static const uint32_t kinds[] = {
-        0x2,  /* symbol table */
         0xb,  /* dynamic symbol table */
         0xe,  /* name of dyld */
         0x1b, /* UUID */
@@ -136,6 +135,9 @@ static void add_command(struct image *image, const struct macho_command *command
     case MACHO_DYLD_INFO:
     case MACHO_DYLD_INFO_ONLY:
         image->fixups = (const void *)command;
+        break;
+    case MACHO_SYMBOL_TABLE:
+        image->symbols = (const void *)command;
         break;
     case MACHO_MAIN:
         image->entry = (const void *)command;
@@ -180,6 +182,38 @@ void *image_memory(const struct image *image, uint64_t address, uint64_t size)
         address - image->lowest > image->extent - size)
         refuse(image->path, "address 0x%llx is outside", (unsigned long long)address);
     return (void *)(address + image->slide);
+}
+
+uintptr_t image_find_export(const struct image *image, const char *name)
+{
+    const struct macho_symbol_table *table = image->symbols;
+    const struct macho_symbol *symbols;
+
+    if (!table)
+        return 0;
+    symbols = (const void *)(image->slice + table->symbol_offset);
+    for (uint32_t i = 0; i < table->symbol_count; i++) {
+        const char *found =
+            (const char *)image->slice + table->string_offset + symbols[i].name_offset;
+
+        if ((symbols[i].type & MACHO_SYMBOL_KIND) == MACHO_SYMBOL_EXPORTED &&
+            strcmp(found, name) == 0)
+            return (uintptr_t)image_memory(image, symbols[i].value, 1);
+    }
+    return 0;
+}
+
+static void check_symbols(const struct image *image)
+{
+    const struct macho_symbol_table *table = image->symbols;
+    uint64_t end = image->slice_size;
+
+    if (!table)
+        return;
+    if (table->symbol_offset + table->symbol_count * (uint64_t)sizeof(struct macho_symbol) > end ||
+        (uint64_t)table->string_offset + table->string_size > end || table->string_size == 0 ||
+        image->slice[table->string_offset + table->string_size - 1] != 0)
+        refuse(image->path, "symbols beyond the end of the file");
 }
 
 static void map_segments(struct image *image)
@@ -238,6 +272,7 @@ void image_map(struct image *image, const char *path)
     if (image->extent == 0 || image->extent > UINT32_MAX)
         refuse(path, "no segments that fit in memory");
     map_segments(image);
+    check_symbols(image);
     image_visit_sections(image, check_section, NULL);
 }
 

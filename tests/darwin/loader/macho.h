@@ -19,6 +19,7 @@ enum macho_header_flag { MACHO_TWO_LEVEL = 0x80, MACHO_PIE = 0x200000 };
 /* Load commands. A linker sets MACHO_REQUIRED where the file cannot do without. */
 #define MACHO_REQUIRED 0x80000000u
 #define MACHO_SEGMENT_64 0x19u
+#define MACHO_SYMBOL_TABLE 0x2u
 #define MACHO_LOAD_DYLIB 0xcu
 #define MACHO_ID_DYLIB 0xdu
 #define MACHO_LOAD_WEAK_DYLIB (0x18u | MACHO_REQUIRED)
@@ -95,6 +96,25 @@ struct macho_dyld_info {
     uint32_t export_offset;
     uint32_t export_size;
 };
+
+struct macho_symbol_table {
+    struct macho_command command;
+    uint32_t symbol_offset;
+    uint32_t symbol_count;
+    uint32_t string_offset;
+    uint32_t string_size;
+};
+
+struct macho_symbol {
+    uint32_t name_offset;
+    uint8_t type;
+    uint8_t section;
+    uint16_t description;
+    uint64_t value;
+};
+
+#define MACHO_SYMBOL_KIND 0x1f /* of the type: external, and where it is defined */
+#define MACHO_SYMBOL_EXPORTED 0x0f
 
 struct macho_main {
     struct macho_command command;

@@ -110,6 +110,7 @@ static void unlink_sleeper(struct sleeper *sleeper)
 static void end_sleep(struct sleeper *sleeper, enum wake_reason reason)
 {
     unlink_sleeper(sleeper);
+    census_count_out(sleeper);
     __atomic_store_n(&sleeper->state, reason, __ATOMIC_RELEASE);
     futex(&sleeper->state, FUTEX_WAKE, 1, NULL);
 }
@@ -140,6 +141,7 @@ enum wake_reason queue_sleep(struct queue *queue, uint64_t timeout_ns, bool canc
     self->state = STILL_ASLEEP;
     self->cancellable = cancellable;
     push(queue, self);
+    census_count_in(self, timeout_ns);
     world_unlock();
     while (__atomic_load_n(&self->state, __ATOMIC_ACQUIRE) == STILL_ASLEEP && !late) {
         futex(&self->state, FUTEX_WAIT_BITSET, STILL_ASLEEP,
@@ -155,7 +157,10 @@ enum wake_reason queue_sleep(struct queue *queue, uint64_t timeout_ns, bool canc
     world_lock();
     if (self->state == STILL_ASLEEP) {
         unlink_sleeper(self);
+        census_count_out(self);
         self->state = TIMED_OUT;
+    } else {
+        census_count_out(self);
     }
     return (enum wake_reason)self->state;
 }

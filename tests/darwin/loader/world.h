@@ -21,6 +21,8 @@ enum wake_reason {
 struct sleeper {
     uint32_t state; /* enum wake_reason; the word it sleeps on */
     bool cancellable;
+    bool stuck;         /* until somebody of this process wakes it */
+    int process;        /* whose thread it is; 0: not asleep */
     const void *thread; /* the pthread_t */
     struct queue *queue;
     struct sleeper *next;
@@ -52,6 +54,26 @@ unsigned queue_wake(struct queue *queue, unsigned count);
 bool queue_wake_thread(struct queue *queue, const void *thread);
 unsigned queue_length(struct queue *queue);
 void sleeper_cancel(struct sleeper *sleeper);
+
+/* ---- census.c -------------------------------------------------------------- */
+
+/* Who is left to wake others: when every thread of the process sleeps for ever, the loader says so
+   and ends. These require the lock too. */
+void census_thread_begins(void);
+void census_thread_ends(void);
+void census_gets_stuck(void);
+void census_gets_loose(void);
+void census_begin_child(void);
+
+/* The sleeper is about to sleep in its queue; it is being woken, or has woken by itself. */
+void census_count_in(struct sleeper *sleeper, uint64_t timeout_ns);
+void census_count_out(struct sleeper *sleeper);
+
+/* For test programs: how many threads of the process sleep in a wait call or in a lock of
+   libpthread's; and a loop until *word is at least `least`, which ends the loader when nobody is
+   left who could write there. */
+int census_asleep(void);
+void census_poll(const int *word, int least);
 
 /* ---- double_threads.c ----------------------------------------------------- */
 

@@ -104,7 +104,7 @@ static void a_cancelled_waiter_holds_the_mutex_in_its_handlers(void)
 
         check_start(&thread, play, &scene);
         check_until(&scene.waiting, 1);
-        check_pause(20);
+        check_until_asleep(1);
         CHECK_INT(pthread_cancel(thread), 0);
         CHECK(check_join(thread) == PTHREAD_CANCELED);
         CHECK_INT(scene.handled, 1);
@@ -140,7 +140,7 @@ static void calls_without_cancellation_wait_on(void)
 
         check_start(&thread, play, &scene);
         check_until(&scene.waiting, 1);
-        check_pause(20);
+        check_until_asleep(1);
         CHECK_INT(pthread_cancel(thread), 0);
         check_pause(40);
         CHECK_INT(check_load(&scene.handled), 0);
@@ -202,7 +202,7 @@ static void a_disabled_request_waits_until_it_is_enabled(void)
 
     check_start(&thread, play_disabled, &scene);
     check_until(&scene.waiting, 1);
-    check_pause(20);
+    check_until_asleep(1);
     CHECK_INT(pthread_cancel(thread), 0);
     check_pause(40);
     CHECK_INT(check_load(&scene.returned), 0);
@@ -255,7 +255,7 @@ static void a_wait_leaves_the_type_as_it_was(void)
 
     check_start(&thread, keep_the_type, &scene);
     check_until(&scene.waiting, 1);
-    check_pause(10);
+    check_until_asleep(1);
     let_go(&scene);
     CHECK(check_join(thread) == NULL);
 }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 __attribute__((weak_import)) uint64_t loader_count(const char *name);
+__attribute__((weak_import)) int loader_asleep(void);
+__attribute__((weak_import)) void loader_poll(const int *word, int least);
 __attribute__((weak_import)) const char *loader_emulator(void);
 __attribute__((weak_import)) void *loader_native(const char *name);
 __attribute__((weak_import)) void loader_step_wall_clock(int64_t ns);
@@ -212,8 +214,19 @@ void check_pause(int64_t ms)
     nanosleep(&pause, NULL);
 }
 
+void check_until_asleep(int count)
+{
+    if (!check_has_loader())
+        check_pause(100);
+    else
+        while (loader_asleep() < count)
+            check_pause(1);
+}
+
 void check_until(const int *word, int least)
 {
+    if (check_has_loader())
+        loader_poll(word, least);
     while (check_load(word) < least)
         check_pause(1);
 }

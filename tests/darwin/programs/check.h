@@ -69,6 +69,9 @@ void check_pause(int64_t ms);
 /* Waits until *word is at least `least`. */
 void check_until(const int *word, int least);
 
+/* Waits until so many threads of the process sleep; on macOS, which does not tell, for a while. */
+void check_until_asleep(int count);
+
 static inline int check_load(const int *word)
 {
     return __atomic_load_n(word, __ATOMIC_SEQ_CST);

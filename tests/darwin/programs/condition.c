@@ -78,7 +78,7 @@ static void a_broadcast_lets_all_go(void)
     pthread_t threads[WAITERS];
 
     start_waiters(&place, threads);
-    check_pause(30);
+    check_until_asleep(WAITERS);
     give_turns(&place, WAITERS, pthread_cond_broadcast);
     for (int i = 0; i < WAITERS; i++)
         check_join(threads[i]);
@@ -92,7 +92,7 @@ static void a_broadcast_without_the_mutex_lets_all_go(void)
     pthread_t threads[WAITERS];
 
     start_waiters(&place, threads);
-    check_pause(30);
+    check_until_asleep(WAITERS);
     CHECK_INT(pthread_mutex_lock(&place.mutex), 0);
     place.turns = WAITERS;
     CHECK_INT(pthread_mutex_unlock(&place.mutex), 0);
@@ -248,7 +248,7 @@ static void what_is_past_times_out_at_once(void)
 
 static void *signal_soon(void *argument)
 {
-    check_pause(20);
+    check_until_asleep(1);
     give_turns(argument, 1, pthread_cond_signal);
     return NULL;
 }
@@ -275,9 +275,29 @@ static void a_signal_comes_before_a_far_deadline(void)
     }
 }
 
+/* Longer than the library sleeps at a time towards a moment on the wall clock. */
+#define LONG_MS 2300
+
+static void a_long_wait_ends_not_before_its_time(void)
+{
+    pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    struct timespec at = check_after(LONG_MS);
+    int64_t begin = check_now_ms(CLOCK_UPTIME_RAW);
+    int err;
+
+    pthread_mutex_lock(&mutex);
+    do
+        err = pthread_cond_timedwait(&cond, &mutex, &at);
+    while (err == 0);
+    CHECK_INT(err, ETIMEDOUT);
+    CHECK(check_now_ms(CLOCK_UPTIME_RAW) - begin >= LONG_MS - 2);
+    pthread_mutex_unlock(&mutex);
+}
+
 static void *step_clock(void *unused)
 {
-    check_pause(50);
+    check_until_asleep(1);
     check_step_wall_clock(INT64_C(7200) * 1000000000);
     return unused;
 }
@@ -425,6 +445,7 @@ int main(int argc, char **argv)
         CHECK_CASE(a_timed_wait_sleeps_and_does_not_poll),
         CHECK_CASE(what_is_past_times_out_at_once),
         CHECK_CASE(a_signal_comes_before_a_far_deadline),
+        CHECK_CASE_OF_LIBRARY(a_long_wait_ends_not_before_its_time),
         CHECK_CASE_OF_LIBRARY(a_wall_clock_that_is_set_ends_the_wait),
         CHECK_CASE(a_time_that_is_none_gives_EINVAL),
         CHECK_CASE(what_is_no_condition_variable_gives_EINVAL),

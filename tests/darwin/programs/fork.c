@@ -100,7 +100,6 @@ static void let_crowd_go(void)
     CHECK_INT(pthread_mutex_unlock(&crowd.mutex), 0);
 }
 
-/* Nobody is woken by these, and nobody sleeps on. */
 static void use_in_child(void)
 {
     struct timespec at = check_after(30);
@@ -108,17 +107,24 @@ static void use_in_child(void)
 
     CHECK_INT(pthread_mutex_unlock(&crowd.busy), 0);
     CHECK_INT(pthread_mutex_trylock(&crowd.busy), 0);
-    CHECK_INT(pthread_cond_signal(&crowd.cond), 0);
     CHECK_INT(pthread_mutex_lock(&crowd.mutex), 0);
     do
         err = pthread_cond_timedwait(&crowd.cond, &crowd.mutex, &at);
     while (err == 0);
     CHECK_INT(err, ETIMEDOUT);
-    CHECK_INT(pthread_cond_broadcast(&crowd.cond), 0);
     CHECK_INT(pthread_mutex_unlock(&crowd.mutex), 0);
 }
 
-/* The parent's waiters are not here: the child's own must be woken all the same. */
+/* Nobody is woken by these, and nobody sleeps on. */
+static void signal_in_child(void)
+{
+    use_in_child();
+    CHECK_INT(pthread_cond_signal(&crowd.cond), 0);
+    CHECK_INT(pthread_cond_broadcast(&crowd.cond), 0);
+    use_in_child();
+}
+
+/* The parent's waiters are not here: one signal is the child's own waiter's. */
 static void wake_in_child(void)
 {
     pthread_t threads[2];
@@ -128,10 +134,13 @@ static void wake_in_child(void)
     check_start(&threads[0], wait_in_crowd, NULL);
     check_start(&threads[1], wait_at_busy, NULL);
     check_until(&crowd.waiting, 2);
-    check_pause(10);
-    let_crowd_go();
-    CHECK_INT(pthread_mutex_unlock(&crowd.busy), 0);
+    check_until_asleep(2);
+    CHECK_INT(pthread_mutex_lock(&crowd.mutex), 0);
+    crowd.go = 1;
+    CHECK_INT(pthread_cond_signal(&crowd.cond), 0);
+    CHECK_INT(pthread_mutex_unlock(&crowd.mutex), 0);
     check_join(threads[0]);
+    CHECK_INT(pthread_mutex_unlock(&crowd.busy), 0);
     check_join(threads[1]);
 }
 
@@ -147,7 +156,7 @@ static void fork_from_crowd(void (*part)(void))
         check_start(&threads[THREADS + i], wait_at_busy, NULL);
     }
     check_until(&crowd.waiting, 2 * THREADS);
-    check_pause(30);
+    check_until_asleep(2 * THREADS);
     in_child(part);
     let_crowd_go();
     CHECK_INT(pthread_mutex_unlock(&crowd.busy), 0);
@@ -157,7 +166,7 @@ static void fork_from_crowd(void (*part)(void))
 
 static void sleepers_of_the_parent_are_nobody_in_the_child(void)
 {
-    fork_from_crowd(use_in_child);
+    fork_from_crowd(signal_in_child);
 }
 
 static void sleepers_of_the_child_are_woken(void)

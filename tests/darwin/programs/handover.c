@@ -296,6 +296,26 @@ static uint64_t calls_of_libpthread(void)
     return calls;
 }
 
+static void static_mutexes_of_every_kind_are_not(void)
+{
+    static pthread_mutex_t mutexes[] = {
+        PTHREAD_MUTEX_INITIALIZER,
+        PTHREAD_FIRSTFIT_MUTEX_INITIALIZER,
+        PTHREAD_ERRORCHECK_MUTEX_INITIALIZER,
+        PTHREAD_RECURSIVE_MUTEX_INITIALIZER,
+    };
+    uint64_t before;
+
+    if (cannot_count())
+        return;
+    before = calls_of_libpthread();
+    for (int i = 0; i < 4; i++) {
+        CHECK_INT(pthread_mutex_lock(&mutexes[i]), 0);
+        CHECK_INT(pthread_mutex_unlock(&mutexes[i]), 0);
+    }
+    CHECK_INT(calls_of_libpthread() - before, check_has_library() ? 0 : 8);
+}
+
 static void private_objects_are_not(void)
 {
     struct timespec past = check_after(-10);
@@ -348,6 +368,7 @@ int main(int argc, char **argv)
         CHECK_CASE(shared_objects_work_between_processes),
         CHECK_CASE(a_condition_variable_works_with_a_mutex_of_the_other_side),
         CHECK_CASE(a_shared_rwlock_is_handed_over),
+        CHECK_CASE(static_mutexes_of_every_kind_are_not),
         CHECK_CASE(private_objects_are_not),
         CHECK_END,
     };

@@ -205,6 +205,8 @@ static void *meet_at_fresh_mutexes(void *unused)
             CHECK_INT(pthread_mutex_lock(&fresh[i]), 0);
             CHECK_INT(__atomic_add_fetch(&inside[i], 1, __ATOMIC_RELAXED), 1);
             entered[i]++;
+            for (int k = 0; n == 0 && k < 20; k++)
+                sched_yield(); /* whoever adopts it once more has time to */
             __atomic_sub_fetch(&inside[i], 1, __ATOMIC_RELAXED);
             CHECK_INT(pthread_mutex_unlock(&fresh[i]), 0);
         }
@@ -295,7 +297,7 @@ static void a_sleeper_is_woken_and_errno_is_kept(void)
     CHECK_INT(pthread_mutex_lock(&held), 0);
     for (int i = 0; i < THREADS; i++)
         check_start(&threads[i], wait_for_held, NULL);
-    check_pause(60);
+    check_until_asleep(THREADS);
     errno = 56;
     CHECK_INT(pthread_mutex_unlock(&held), 0);
     CHECK_INT(errno, 56);

@@ -180,7 +180,7 @@ static void all_wait(int (*hold)(pthread_rwlock_t *), int (*enter)(pthread_rwloc
     for (int i = 0; i < THREADS; i++)
         check_start(&threads[i], come_in, &door);
     check_until(&door.coming, THREADS);
-    check_pause(40);
+    check_until_asleep(THREADS);
     CHECK_INT(check_load(&door.been), 0);
     CHECK_INT(pthread_rwlock_unlock(&door.lock), 0);
     for (int i = 0; i < THREADS; i++)
