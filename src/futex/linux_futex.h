@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,10 +73,18 @@ FS_ALWAYS_INLINE int fs_linux_clock_flag(const struct fs_deadline *deadline)
     return deadline && deadline->clock == FS_CLOCK_REALTIME ? FUTEX_CLOCK_REALTIME : 0;
 }
 
-/* The old call, for a kernel that does not know the new one (linux_time32.c). The fourth argument
-   is the time, or, for null, the count. */
+/* The old call, for a kernel that does not know the new one, and for a sandbox that does not, which
+   may say so by EPERM: the C library makes the old call, and both have to meet (linux_time32.c). An
+   EPERM of the kernel's own is given again. The fourth argument is the time, or, for null, the
+   count. */
 long fs_linux_futex_old(fs_word *w, int op, uint32_t value, const struct fs_linux_time *time,
                         int count, fs_word *second, uint32_t value3) FS_COLD;
+
+/* Whether the old call has to be asked after this answer. */
+FS_ALWAYS_INLINE bool fs_linux_needs_old(long result)
+{
+    return FS_LINUX_HAS_OLD_FUTEX && FS_UNLIKELY(result == -ENOSYS || result == -EPERM);
+}
 
 /* futex(2) with a time as its fourth argument. */
 FS_ALWAYS_INLINE long fs_linux_futex(fs_word *w, int op, uint32_t value,
@@ -85,7 +94,7 @@ FS_ALWAYS_INLINE long fs_linux_futex(fs_word *w, int op, uint32_t value,
     long result = fs_linux_call(FS_LINUX_SYS_FUTEX, (long)w, op, (long)value, (long)time,
                                 (long)second, (long)value3);
 
-    if (FS_LINUX_HAS_OLD_FUTEX && FS_UNLIKELY(result == -ENOSYS))
+    if (fs_linux_needs_old(result))
         return fs_linux_futex_old(w, op, value, time, 0, second, value3);
     return result;
 }
@@ -97,7 +106,7 @@ FS_ALWAYS_INLINE long fs_linux_futex_move(fs_word *w, int op, int count, int sec
     long result = fs_linux_call(FS_LINUX_SYS_FUTEX, (long)w, op, (long)count, (long)second_count,
                                 (long)second, (long)value3);
 
-    if (FS_LINUX_HAS_OLD_FUTEX && FS_UNLIKELY(result == -ENOSYS))
+    if (fs_linux_needs_old(result))
         return fs_linux_futex_old(w, op, (uint32_t)count, NULL, second_count, second, value3);
     return result;
 }

@@ -3,8 +3,6 @@
    Meson where a long has 32 bits; asked only when the kernel does not know the other call. */
 #include "futex/linux_futex.h"
 
-#
-
 /* The kernel's struct old_timespec32. */
 struct old_time {
     int32_t sec;
