@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The buckets of generic_queue.h, over POSIX threads. A fork takes all locks, and the child finds
-   all queues empty: who stood in them are threads that it does not have. */
+/* The buckets of generic_queue.h, over POSIX threads. A fork child finds all queues empty: who stood
+   in them are threads that it does not have. */
 #include "futex/generic_queue.h"
 
 #include <errno.h>
@@ -28,6 +28,10 @@ struct fs_generic_bucket {
 /* clang-format on */
 
 static struct fs_generic_bucket buckets[] = {SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN};
+
+/* How many forks lie between this process and the first: the links of a node that was queued before
+   one of them lead to threads that are gone. Changed by a process with one thread. */
+static unsigned forks;
 
 _Static_assert(sizeof buckets / sizeof *buckets == BUCKETS, "the hash has another range");
 
@@ -61,6 +65,7 @@ void fs_generic_unlock(struct fs_generic_bucket *a, struct fs_generic_bucket *b)
 
 static void append(struct fs_generic_bucket *bucket, struct fs_generic_node *node)
 {
+    node->forks = forks;
     node->next = NULL;
     node->prev = bucket->last;
     *(bucket->last ? &bucket->last->next : &bucket->first) = node;
@@ -152,7 +157,8 @@ void fs_generic_leave(struct fs_generic_node *node)
         fs_generic_lock(bucket, bucket);
         /* Relaxed: under the lock that it changes under, if it is still this one. */
         if (fs_load_pointer_relaxed(&node->bucket) == bucket) {
-            unlink_node(bucket, node);
+            if (node->forks == forks)
+                unlink_node(bucket, node);
             fs_store_pointer_relaxed(&node->bucket, NULL);
         }
         fs_generic_unlock(bucket, bucket);
@@ -226,26 +232,18 @@ bool fs_generic_sleep(struct fs_generic_sleeper *sleeper, const struct fs_deadli
     return woken;
 }
 
-static void before_fork(void)
-{
-    for (unsigned i = 0; i < BUCKETS; i++)
-        check("bucket lock", pthread_mutex_lock(&buckets[i].lock));
-}
-
-static void after_fork(void)
-{
-    for (unsigned i = 0; i < BUCKETS; i++)
-        check("bucket unlock", pthread_mutex_unlock(&buckets[i].lock));
-}
-
+/* The locks as well: their holders may be gone, and the child may come from a signal handler that
+   has interrupted one of them, for which it could not wait. */
 static void in_fork_child(void)
 {
-    for (unsigned i = 0; i < BUCKETS; i++)
+    forks++;
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        check("bucket init", pthread_mutex_init(&buckets[i].lock, NULL));
         buckets[i].first = buckets[i].last = NULL;
-    after_fork();
+    }
 }
 
 __attribute__((constructor)) static void start(void)
 {
-    pthread_atfork(before_fork, after_fork, in_fork_child);
+    pthread_atfork(NULL, NULL, in_fork_child);
 }

@@ -33,6 +33,7 @@ struct fs_generic_node {
     enum fs_scope scope;
     uint32_t bits;
     struct fs_generic_sleeper *sleeper;
+    unsigned forks;    /* when it was queued */
     fs_pointer bucket; /* null: not queued, or not any more */
 };
 

@@ -3,6 +3,7 @@
    carry but that are no cancellation points, a fork, and shared words in another process. */
 #include "sleepers.h"
 
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +153,55 @@ START_TEST(a_fork_child_finds_the_queues_empty_and_open)
 }
 END_TEST
 
+static volatile sig_atomic_t children;
+
+static void fork_a_child(int signal)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    waitpid(child, NULL, 0);
+    children++;
+}
+
+/* The signals come by processor time, so in the middle of a wake as well. */
+START_TEST(a_signal_handler_may_fork_amid_a_wake)
+{
+    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+    fs_word w = {0};
+
+    signal(SIGVTALRM, fork_a_child);
+    setitimer(ITIMER_VIRTUAL, &often, NULL);
+    while (children < 100)
+        fs_futex_wake(&w, 1, FS_SCOPE_PRIVATE);
+    setitimer(ITIMER_VIRTUAL, &never, NULL);
+}
+END_TEST
+
+static void fork_and_go_on(int signal)
+{
+    children = fork() == 0;
+}
+
+START_TEST(a_waiter_forked_by_a_handler_leaves_nobody_behind)
+{
+    struct fs_deadline soon = moment(FS_CLOCK_MONOTONIC, 500);
+    fs_word w = {0};
+    struct itimerval once = {{0, 0}, {0, 100000}};
+    int status;
+
+    signal(SIGALRM, fork_and_go_on);
+    children = 0;
+    setitimer(ITIMER_REAL, &once, NULL);
+    ck_assert_int_eq(fs_futex_wait(&w, 0, &soon, FS_SCOPE_PRIVATE), ETIMEDOUT);
+    if (children)
+        _exit(fs_futex_wake(&w, 1, FS_SCOPE_PRIVATE));
+    ck_assert_int_gt(wait(&status), 0);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(a_shared_wait_notices_what_another_process_stores)
 {
     fs_word *w = shared_page();
@@ -224,6 +274,8 @@ int main(void)
     tcase_add_test(tests, wakes_moves_and_timeouts_meet);
     tcase_add_test(tests, a_wait_is_no_cancellation_point);
     tcase_add_test(tests, a_fork_child_finds_the_queues_empty_and_open);
+    tcase_add_test(tests, a_signal_handler_may_fork_amid_a_wake);
+    tcase_add_test(tests, a_waiter_forked_by_a_handler_leaves_nobody_behind);
     tcase_add_test(tests, a_shared_wait_notices_what_another_process_stores);
     tcase_add_test(tests, each_thread_has_an_id_of_its_own);
     tcase_add_test(tests, it_says_what_it_has);
