@@ -57,7 +57,7 @@ bool fs_mutex_settle(const pthread_mutex_t *mutex, uint32_t *kind)
    paths do nothing. */
 FS_ALWAYS_INLINE uint32_t guess_kind(const pthread_mutex_t *mutex)
 {
-    return (fs_load_relaxed(fs_signature(mutex)) ^ FS_OUR_MUTEX) | fs_divert;
+    return (fs_load_relaxed(fs_signature(mutex)) ^ FS_OUR_MUTEX) | fs_divert_bits();
 }
 
 static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex)

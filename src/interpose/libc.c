@@ -6,6 +6,7 @@
 #include "interpose/libc.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ __asm__(".symver dlsym, dlsym@" FS_OLDEST_dlsym);
 __asm__(".symver dlvsym, dlvsym@" FS_OLDEST_dlvsym);
 
 struct fs_libc fs_libc;
+static bool is_looked_up;
 
 void *fs_libc_symbol(const char *name, const char *version)
 {
@@ -41,11 +43,12 @@ static FS_COLD void look_up(void)
     fs_libc.member = (type(*) parameters)(uintptr_t)find(FS_CALLED_##name, FS_OLDEST_##name);
     FS_LIBC_FUNCTIONS(FS_LIBC_FIND)
 #undef FS_LIBC_FIND
+    __atomic_store_n(&is_looked_up, fs_libc.mutex_lock != NULL, __ATOMIC_RELEASE);
 }
 
 const struct fs_libc *fs_libc_functions(void)
 {
-    if (FS_UNLIKELY(!fs_libc.dlopen)) /* the last one */
+    if (FS_UNLIKELY(!__atomic_load_n(&is_looked_up, __ATOMIC_ACQUIRE)))
         look_up();
     return &fs_libc;
 }

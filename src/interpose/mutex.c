@@ -75,7 +75,7 @@ static FS_NOINLINE int lock_slow(pthread_mutex_t *mutex, uint32_t kind)
 int fs_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
-    uint32_t kind = fs_mutex_kind(m) | fs_divert;
+    uint32_t kind = fs_mutex_kind(m) | fs_divert_bits();
 
     if (FS_LIKELY(fs_mutex_take_free(m, kind)))
         return 0;
@@ -95,7 +95,7 @@ static FS_NOINLINE int trylock_slow(pthread_mutex_t *mutex, uint32_t kind)
 int fs_pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
-    uint32_t kind = fs_mutex_kind(m) | fs_divert;
+    uint32_t kind = fs_mutex_kind(m) | fs_divert_bits();
 
     if (FS_LIKELY(kind == FS_KIND_NORMAL) && fs_word_lock_try_free_private(&m->word)) {
         fs_store_relaxed(&m->owner, fs_thread_id_known());
@@ -163,7 +163,7 @@ static FS_NOINLINE int unlock_contended(struct fs_mutex *m)
 int fs_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
     struct fs_mutex *m = fs_view_mutex(mutex);
-    uint32_t kind = fs_mutex_kind(m) | fs_divert;
+    uint32_t kind = fs_mutex_kind(m) | fs_divert_bits();
     int given = fs_mutex_give_free(m, kind);
 
     if (FS_LIKELY(given >= 0))

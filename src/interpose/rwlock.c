@@ -21,7 +21,8 @@ FS_ALWAYS_INLINE bool is_handed_over(const pthread_rwlock_t *lock)
 /* Nothing has to be looked up or asked first. */
 FS_ALWAYS_INLINE bool is_plainly_ours(const pthread_rwlock_t *lock)
 {
-    return (fs_divert & (FS_DIVERT_AWAY | FS_DIVERT_EARLY)) == 0 && !fs_rwlock_is_shared(lock);
+    return (fs_divert_bits() & (FS_DIVERT_AWAY | FS_DIVERT_EARLY)) == 0 &&
+           !fs_rwlock_is_shared(lock);
 }
 
 static bool is_valid(const struct fs_deadline *deadline)
