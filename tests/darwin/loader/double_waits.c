@@ -53,14 +53,17 @@ static bool is_operation(unsigned operation)
            operation == COMPARE_AND_WAIT_64 || operation == COMPARE_AND_WAIT_64_SHARED;
 }
 
+void waits_begin(void)
+{
+    buckets = world_allocate(BUCKETS * sizeof(struct waiting *));
+}
+
 /* Private and shared never meet. Requires the world's lock. */
 static struct waiting *find_waiting(uintptr_t address, unsigned operation)
 {
     int process = is_shared(operation) ? 0 : getpid();
     struct waiting **at;
 
-    if (!buckets)
-        buckets = world_allocate(BUCKETS * sizeof(struct waiting *));
     at = &buckets[(address >> 2) % BUCKETS];
     for (; *at; at = &(*at)->next)
         if ((*at)->address == address && (*at)->process == process)

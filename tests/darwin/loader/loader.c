@@ -240,6 +240,7 @@ int main(int argc, char **argv)
     program.count = argc - at;
     program.arguments = argv + at;
     world_begin();
+    waits_begin();
     thread_begin_main();
     bind_all();
     for (unsigned i = 0; i < image_count; i++)

@@ -88,6 +88,11 @@ uint32_t thread_port(void);
 
 void thread_begin_main(void);
 
+/* ---- double_waits.c ------------------------------------------------------- */
+
+/* Before the first fork: processes that share a word look for it in one table. */
+void waits_begin(void);
+
 /* ---- double_time.c ----------------------------------------------------------- */
 
 /* The clock that deadlines of condition variables are on, in ns, as the program sees it. */
