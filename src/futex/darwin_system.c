@@ -22,10 +22,10 @@ bool fs_thread_find_id(void)
     if (fs_thread_words() == 0)
         return false;
 #endif
+    if (fs_thread_id_at(PORT_OFFSET) != id)
+        return false;
     fs_thread_id_offset = PORT_OFFSET;
-    if (fs_thread_id_known() != id)
-        fs_thread_id_offset = 0;
-    return fs_thread_id_offset != 0;
+    return true;
 }
 
 bool fs_system_has(enum fs_futex_feature feature)

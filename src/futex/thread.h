@@ -59,24 +59,30 @@ FS_ALWAYS_INLINE uintptr_t fs_thread_words(void)
 }
 #endif
 
-/* Requires that the place is known. */
-FS_ALWAYS_INLINE uint32_t fs_thread_id_known(void)
+/* What lies so far from the thread pointer. */
+FS_ALWAYS_INLINE uint32_t fs_thread_id_at(uintptr_t offset)
 {
     uint32_t id;
 
 #if defined(__APPLE__) && defined(__x86_64__)
-    __asm__ volatile("movl %%gs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
+    __asm__ volatile("movl %%gs:(%1), %0" : "=r"(id) : "r"(offset));
 #elif defined(__APPLE__)
-    id = *(volatile uint32_t *)(fs_thread_words() + fs_thread_id_offset);
+    id = *(volatile uint32_t *)(fs_thread_words() + offset);
 #elif defined(__x86_64__)
     /* volatile: where the caller wrote it, which may be ahead of an atomic operation. */
-    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
+    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"(offset));
 #elif defined(__i386__)
-    __asm__ volatile("movl %%gs:(%1), %0" : "=r"(id) : "r"(fs_thread_id_offset));
+    __asm__ volatile("movl %%gs:(%1), %0" : "=r"(id) : "r"(offset));
 #else
-    id = *(const volatile uint32_t *)(fs_thread_pointer() + fs_thread_id_offset);
+    id = *(const volatile uint32_t *)(fs_thread_pointer() + offset);
 #endif
     return id;
+}
+
+/* Requires that the place is known. */
+FS_ALWAYS_INLINE uint32_t fs_thread_id_known(void)
+{
+    return fs_thread_id_at(fs_thread_id_offset);
 }
 
 FS_ALWAYS_INLINE uint32_t fs_thread_id(void)

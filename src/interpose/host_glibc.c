@@ -27,15 +27,15 @@ struct field_description {
 static void find_thread_id(void)
 {
     const struct field_description *tid = fs_program_symbol("_thread_db_pthread_tid");
-    uint32_t id = fs_system_thread_id();
+    uintptr_t offset;
 
     if (!tid || tid->bits != 32 || tid->offset == 0 || tid->offset > 8192)
         return;
-    fs_thread_id_offset = (uintptr_t)pthread_self() + tid->offset - (uintptr_t)fs_thread_pointer();
-    if (fs_thread_id_known() == id)
-        fs_end_early();
-    else
-        fs_thread_id_offset = 0;
+    offset = (uintptr_t)pthread_self() + tid->offset - (uintptr_t)fs_thread_pointer();
+    if (fs_thread_id_at(offset) != fs_system_thread_id())
+        return;
+    fs_thread_id_offset = offset;
+    fs_end_early();
 }
 
 static void find_single_thread_flag(void)

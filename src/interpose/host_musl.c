@@ -45,11 +45,8 @@ void fs_host_find_places(const struct fs_libc *libc)
 {
     uintptr_t at = find_thread_id();
 
-    if (at == 0)
+    if (at == 0 || fs_thread_id_at(at) != fs_system_thread_id())
         return;
     fs_thread_id_offset = at;
-    if (fs_thread_id_known() == fs_system_thread_id())
-        fs_end_early();
-    else
-        fs_thread_id_offset = 0;
+    fs_end_early();
 }
