@@ -242,9 +242,14 @@ static void *lock_first_and_end(void *unused)
 /* Nobody can have it any more; a timed lock still ends at its deadline. */
 START_TEST(a_dead_owner_of_a_mutex_that_is_not_robust_means_ETIMEDOUT)
 {
+    struct thread owner;
     kind = &mutex_kinds[PI_FIRST + _i];
     make_mutex(&first, kind);
-    in_thread(lock_first_and_end, NULL);
+    thread_start(&owner, lock_first_and_end, NULL);
+    thread_join(&owner);
+    while (thread_state(owner.tid) !=
+           0) /* as long as the kernel has it, it may hand the mutex over */
+        sleep_ms(1);
     EXPECT(pthread_mutex_trylock(&first), EBUSY);
     struct timespec deadline = deadline_in_ms(CLOCK_REALTIME, 30);
     EXPECT(pthread_mutex_timedlock(&first, &deadline), ETIMEDOUT);

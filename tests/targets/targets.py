@@ -21,7 +21,7 @@ class Target:
         self.cross_file = ROOT / 'cross' / f'{name}.ini'
         self.full = entry['full']
         self.patience = entry.get('patience', 1)
-        self.part = part
+        self.part = dict(part, **entry.get('part', {}))
         self.cross = configparser.ConfigParser(interpolation=None)
         self.cross.read(self.cross_file, encoding='utf-8')
         constants = self._section('constants')
