@@ -90,6 +90,10 @@ FS_ALWAYS_INLINE uint32_t fs_thread_id(void)
     return FS_LIKELY(fs_thread_id_offset != 0) ? fs_thread_id_known() : fs_system_thread_id();
 }
 
+/* A full barrier in every other thread of the process: what the caller stored before is seen by
+   whatever they load afterwards. Returns false if the system cannot. */
+bool fs_system_order_threads(void);
+
 /* The head of the calling thread's robust list (get_robust_list(2)), kept once it is known. */
 extern FS_HIDDEN FS_THREAD_LOCAL void *fs_robust_list_head;
 

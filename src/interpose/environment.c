@@ -10,6 +10,7 @@
 
 #include "base/fatal.h"
 #include "futex/futex.h"
+#include "futex/thread.h"
 #include "interpose/divert.h"
 #include "interpose/switches.h"
 #include "lock/settings.h"
@@ -107,7 +108,20 @@ FS_COLD uint32_t fs_decide(void)
     return bits;
 }
 
+/* What the constructor has found is stored before the bit goes, but other threads read the two in
+   that order without a barrier, which only x86 makes good. Where they cannot be given one, all
+   calls go on as before the constructor: slower, not wrong. */
+static bool is_seen_in_order(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return true;
+#else
+    return fs_is_single_threaded() || fs_system_order_threads();
+#endif
+}
+
 void fs_end_early(void)
 {
-    __atomic_and_fetch(&fs_divert, ~FS_DIVERT_EARLY, __ATOMIC_RELEASE);
+    if (is_seen_in_order())
+        __atomic_and_fetch(&fs_divert, ~FS_DIVERT_EARLY, __ATOMIC_RELEASE);
 }

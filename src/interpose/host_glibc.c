@@ -88,8 +88,8 @@ void fs_host_in_fork_child(void)
 
 void fs_host_find_places(const struct fs_libc *libc)
 {
-    find_thread_id();
     find_single_thread_flag();
+    find_thread_id();
     find_shared_mark(libc);
 }
 
