@@ -163,6 +163,8 @@ static int leave_a_ghost(void)
 START_TEST(a_thread_with_the_id_of_a_dead_owner_is_a_stranger_and_may_inherit)
 {
     const struct mutex_kind *kind = &mutex_kinds[_i < 4 ? 8 + _i : 24 + _i - 4];
+    if (sizeof(void *) == 4 && kind->type == PTHREAD_MUTEX_RECURSIVE && !under_library())
+        SKIP_TEST("libc unlocks it, and looks for it in the stranger's list without end");
     make_mutex(&mutex, kind);
     int verdict = in_pid_namespace(leave_a_ghost);
     if (verdict == NAMESPACE_REFUSED)
