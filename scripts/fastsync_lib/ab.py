@@ -60,6 +60,7 @@ class Experiment:
         self.options = options
         self.first_output = None
         subject = options.server or options.command
+        options.library = preload.fitting(subject[0], options.library)
         self.subject_path = preload.require(subject[0], options.library)
         self.client_path = self.subject_path
         if options.server:

@@ -31,6 +31,7 @@ def gather(program, library, version):
 
 
 def _program(name, library):
+    library = preload.fitting(name, library)
     program = preload.examine(name, library)
     result = {'name': name, 'path': program.path, 'chain': program.chain,
               'can_be_preloaded': program.obstacle is None, 'obstacle': program.obstacle,
@@ -48,6 +49,8 @@ def _interposed_imports(elf, library):
     exports = None
     if library:
         exports = set(inspect_elf.read(library).exports or [])
+        if preload.is_for_musl(library):  # musl knows no versions
+            exports = {(name, '') for name, _ in exports}
     names = {name for name, _ in exports or ()}
     found = []
     for name, version in sorted(set(elf.imports)):

@@ -6,7 +6,7 @@ Whether a program can be preloaded at all is decided in preload.py.
 import glob
 import os
 
-from . import inspect_elf, macos
+from . import inspect_elf, macos, preload
 from .errors import Refused
 
 NAME = macos.NAME if macos.HERE else 'libfastsync.so'
@@ -57,7 +57,7 @@ def _checked(path):
 
 
 def is_ours(entry, library):
-    if os.path.basename(entry).startswith(NAME):
+    if os.path.basename(entry).startswith((NAME, preload.MUSL_NAME)):
         return True
     return bool(library) and os.path.realpath(entry) == os.path.realpath(library)
 

@@ -16,6 +16,8 @@ from .errors import Refused, reason
 SCRIPT_DEPTH = 5
 FIRST_LINE_LIMIT = 256
 
+NAME, MUSL_NAME = 'libfastsync.so', 'libfastsync-musl.so'
+
 
 @dataclass
 class Program:
@@ -44,6 +46,25 @@ def examine(name, library):
     except Refused as refusal:
         program.obstacle = str(refusal)
     return program
+
+
+def fitting(name, library):
+    """The library for a program: that for glibc and that for musl lie in one folder."""
+    elf = examine(name, library).elf if library else None
+    if elf is None or elf.interpreter is None or _is_for_musl(elf) == is_for_musl(library):
+        return library
+    other = os.path.join(os.path.dirname(library), MUSL_NAME if _is_for_musl(elf) else NAME)
+    return other if os.path.isfile(other) else library
+
+
+def is_for_musl(library):
+    """Only that library names no libc that it needs."""
+    return not any(name.startswith('libc.') for name in inspect_elf.read(library).needed)
+
+
+def _is_for_musl(elf):
+    loader = os.path.basename(elf.interpreter or '')
+    return loader.startswith('ld-musl') or any(n.startswith('libc.musl') for n in elf.needed)
 
 
 def _find(name, who=''):
@@ -139,7 +160,7 @@ def _judge(program, path, library):
                       'interpreter that runs it')
     program.elf = elf
     _judge_architecture(subject, elf, library)
-    _judge_loader(subject, elf)
+    _judge_loader(subject, elf, library)
     _judge_privilege(subject, path)
 
 
@@ -152,20 +173,24 @@ def _judge_architecture(subject, elf, library):
         raise Refused(f'{subject}is not a program but a {elf.kind}: link it first')
 
 
-def _judge_loader(subject, elf):
+def _judge_loader(subject, elf, library):
     if elf.interpreter is None:
         if elf.soname and elf.soname.startswith('ld-linux'):
             return
         raise Refused(f'{subject}is statically linked, and no loader will read LD_PRELOAD: '
                       'rebuild it with dynamic linking')
     loader = os.path.basename(elf.interpreter)
-    if loader.startswith('ld-musl') or any(n.startswith('libc.musl') for n in elf.needed):
-        raise Refused(f'{subject}is linked with musl and the library with glibc: use a build of '
-                      'the program for glibc')
-    if not (loader.startswith('ld-linux') or loader.startswith('ld64.so')
+    if _is_for_musl(elf):
+        if library and not is_for_musl(library):
+            raise Refused(f'{subject}is linked with musl and the library with glibc, and there is '
+                          f'no {MUSL_NAME} beside it: build fastsync where musl-dev is installed')
+    elif library and is_for_musl(library):
+        raise Refused(f'{subject}is linked with glibc and the library is for musl, and there is '
+                      f'no {NAME} beside it: name that with --lib PATH')
+    elif not (loader.startswith('ld-linux') or loader.startswith('ld64.so')
             or loader.startswith('ld.so')):
-        raise Refused(f'{subject}is started by the loader {elf.interpreter}, which is not '
-                      "glibc's: use a build of the program for glibc")
+        raise Refused(f'{subject}is started by the loader {elf.interpreter}, which is neither '
+                      "glibc's nor musl's: use a build of the program for one of these")
     if not os.path.exists(elf.interpreter):
         raise Refused(f'{subject}needs the loader {elf.interpreter}, which does not exist here: '
                       'install the libc it was built for')

@@ -11,6 +11,8 @@ from .errors import Refused, reason
 
 
 def run(command, library, settings):
+    if not macos.HERE:
+        library = preload.fitting(command[0], library)
     path = preload.require(command[0], library)
     environment = library_module.with_library(os.environ, library, settings)
     try:

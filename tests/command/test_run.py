@@ -118,6 +118,26 @@ class Refusing(support.CommandTest):
         support.require(self, 'musl-gcc', 'musl-tools')
         self.assert_refused(self.program('musl', compiler='musl-gcc'), 'musl', 'glibc')
 
+    def test_a_binary_linked_with_musl_gets_the_library_for_musl(self):
+        support.require(self, 'musl-gcc', 'musl-tools')
+        folder = self.path('both')
+        os.makedirs(folder)
+        glibcs = shutil.copy(self.stand_in, os.path.join(folder, 'libfastsync.so'))
+        musls = os.path.join(folder, 'libfastsync-musl.so')
+        support.compile_c('int nothing;', musls, '-shared', '-fPIC', '-nostdlib')
+        show = self.path('show')
+        support.compile_c('#include <stdio.h>\n#include <stdlib.h>\n'
+                          'int main(void) { puts(getenv("LD_PRELOAD")); return 0; }', show,
+                          compiler='musl-gcc')
+        for named in (glibcs, musls):
+            result = self.fastsync('run', '--lib', named, '--', show)
+            self.assertEqual(result.stdout, musls + '\n', result.stderr)
+            result = self.fastsync('run', '--lib', named, '--', 'printenv', 'LD_PRELOAD')
+            self.assertEqual(result.stdout, glibcs + '\n', result.stderr)
+        os.remove(glibcs)
+        result = self.fastsync('run', '--lib', musls, '--', 'printenv', 'LD_PRELOAD')
+        self.assert_one_line(result, 2, 'glibc', 'for musl', '--lib')
+
     def elf_header(self, name, bits, machine):
         ident = b'\x7fELF' + bytes([bits // 32, 1, 1]) + bytes(9)
         layout = '<HHIQQQIHHHHHH' if bits == 64 else '<HHIIIIIHHHHHH'
