@@ -15,8 +15,8 @@
 #define FS_ALIGNED(n) __attribute__((aligned(n)))
 
 /* Of the static block: reached without a call, also before the loader is done. What is kept there
-   belongs to priorities, their inheritance and robust lists. macOS and OpenBSD have no such block, and
-   of those three nothing: all threads find the same value, so they share one variable. */
+   belongs to priorities, their inheritance and robust lists. macOS and OpenBSD have no such block,
+   and of those three nothing: all threads find the same value, so they share one variable. */
 #if defined(__APPLE__) || defined(__OpenBSD__)
 #define FS_THREAD_LOCAL
 #else

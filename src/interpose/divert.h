@@ -18,11 +18,16 @@
 
 extern FS_HIDDEN uint32_t fs_divert;
 
-/* Read it by this. Acquire, which costs nothing on x86: who finds a bit gone finds also what was
-   found out before, such as where the thread's id lies. */
+/* Read it by this: who finds a bit gone finds also what was found out before, such as where the
+   thread's id lies. On Linux fs_end_early sees to that, once; macOS has nothing by which it could.
+ */
 FS_ALWAYS_INLINE uint32_t fs_divert_bits(void)
 {
+#ifdef __APPLE__
     return __atomic_load_n(&fs_divert, __ATOMIC_ACQUIRE);
+#else
+    return fs_divert;
+#endif
 }
 
 /* What FASTSYNC_VERBOSE and dlopen need to know besides. */
