@@ -216,6 +216,7 @@ static void *wait_with_kind(void *argument)
     for (;;)
         pthread_cond_wait(argument, kind_mutex);
     pthread_cleanup_pop(0);
+    return NULL;
 }
 
 START_TEST(a_wait_with_every_kind_of_mutex_is_cancelled)

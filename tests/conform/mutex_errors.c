@@ -100,7 +100,7 @@ START_TEST(relock_of_an_errorcheck_mutex_gives_EDEADLK)
         OK(pthread_mutex_lock(&shared));
         EXPECT(pthread_mutex_lock(&shared), EDEADLK);
         EXPECT(pthread_mutex_lock(&shared), EDEADLK);
-        EXPECT(pthread_mutex_trylock(&shared), is_pi(kind) || is_robust(kind) ? EDEADLK : EBUSY);
+        EXPECT(pthread_mutex_trylock(&shared), own_trylock_error(kind));
         in_thread(trylock_is_busy, &shared);
         OK(pthread_mutex_unlock(&shared));
         in_thread(lock_and_unlock, &shared);
@@ -151,10 +151,10 @@ START_TEST(destroy_of_a_locked_mutex_gives_EBUSY_and_harms_nothing)
         return;
     make_mutex(&shared, kind);
     OK(pthread_mutex_lock(&shared));
-    EXPECT(pthread_mutex_destroy(&shared), EBUSY);
+    EXPECT(pthread_mutex_destroy(&shared), DESTROY_IN_USE);
     thread_start(&waiter, lock_and_unlock, &shared);
     wait_until_asleep(waiter.tid);
-    EXPECT(pthread_mutex_destroy(&shared), EBUSY);
+    EXPECT(pthread_mutex_destroy(&shared), DESTROY_IN_USE);
     OK(pthread_mutex_unlock(&shared));
     thread_join(&waiter);
     OK(pthread_mutex_destroy(&shared));
@@ -180,7 +180,7 @@ START_TEST(destroy_of_a_mutex_held_by_another_thread_gives_EBUSY)
     make_mutex(&shared, &mutex_kinds[_i]);
     thread_start(&holder, hold_until_told, &shared);
     wait_for_flag(&stage, 1);
-    EXPECT(pthread_mutex_destroy(&shared), EBUSY);
+    EXPECT(pthread_mutex_destroy(&shared), DESTROY_IN_USE);
     raise_flag(&stage, 2);
     thread_join(&holder);
     OK(pthread_mutex_destroy(&shared));
@@ -207,7 +207,7 @@ START_TEST(destroy_of_a_mutex_that_somebody_waits_with_gives_EBUSY)
     make_mutex(&shared, &mutex_kinds[_i]);
     thread_start(&waiter, wait_for_go, &shared);
     wait_until_asleep(waiter.tid);
-    EXPECT(pthread_mutex_destroy(&shared), EBUSY);
+    EXPECT(pthread_mutex_destroy(&shared), DESTROY_IN_USE);
     OK(pthread_mutex_lock(&shared));
     go = true;
     OK(pthread_cond_signal(&condition));
@@ -217,6 +217,7 @@ START_TEST(destroy_of_a_mutex_that_somebody_waits_with_gives_EBUSY)
 }
 END_TEST
 
+#ifdef __GLIBC__ /* musl does not notice it, and POSIX leaves it undefined */
 START_TEST(every_use_of_a_destroyed_mutex_gives_EINVAL)
 {
     struct timespec past = {1, 0};
@@ -232,6 +233,7 @@ START_TEST(every_use_of_a_destroyed_mutex_gives_EINVAL)
     EXPECT(pthread_mutex_consistent(&shared), EINVAL);
 }
 END_TEST
+#endif
 
 START_TEST(consistent_is_refused_unless_an_owner_died)
 {
@@ -255,6 +257,7 @@ START_TEST(ceilings_are_refused_without_PRIO_PROTECT)
 }
 END_TEST
 
+#ifdef __GLIBC__ /* musl refuses ceilings in the attribute */
 START_TEST(a_robust_ceiling_mutex_is_refused_with_ENOTSUP)
 {
     pthread_mutexattr_t attr;
@@ -267,6 +270,7 @@ START_TEST(a_robust_ceiling_mutex_is_refused_with_ENOTSUP)
     in_thread(lock_and_unlock, &shared);
 }
 END_TEST
+#endif
 
 int main(void)
 {
@@ -282,9 +286,13 @@ int main(void)
     tcase_add_loop_test(tcase, destroy_of_a_locked_mutex_gives_EBUSY_and_harms_nothing, 0, kinds);
     tcase_add_loop_test(tcase, destroy_of_a_mutex_held_by_another_thread_gives_EBUSY, 0, kinds);
     tcase_add_loop_test(tcase, destroy_of_a_mutex_that_somebody_waits_with_gives_EBUSY, 0, kinds);
+#ifdef __GLIBC__
     tcase_add_loop_test(tcase, every_use_of_a_destroyed_mutex_gives_EINVAL, 0, kinds);
+#endif
     tcase_add_loop_test(tcase, consistent_is_refused_unless_an_owner_died, 0, kinds);
     tcase_add_loop_test(tcase, ceilings_are_refused_without_PRIO_PROTECT, 0, kinds);
+#ifdef __GLIBC__
     tcase_add_test(tcase, a_robust_ceiling_mutex_is_refused_with_ENOTSUP);
+#endif
     return conform_run(suite);
 }

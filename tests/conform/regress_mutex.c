@@ -176,6 +176,7 @@ END_TEST
 
 /* ---- owners that die ---- */
 
+#ifdef __GLIBC__ /* by a bit of glibc's word; under musl robust mutexes are musl's */
 static void *lock_and_die(void *unused)
 {
     OK(pthread_mutex_lock(&mutex));
@@ -198,6 +199,7 @@ START_TEST(an_unrecoverable_mutex_stays_so_when_a_locker_dies_on_its_way)
     }
 }
 END_TEST
+#endif
 
 struct area {
     pthread_mutex_t mutex;
@@ -259,8 +261,7 @@ static void await_rounds(struct area *area, long more)
     long goal = __atomic_load_n(&area->rounds, __ATOMIC_RELAXED) + more;
     struct timespec begin = time_on(CLOCK_MONOTONIC);
     while (__atomic_load_n(&area->rounds, __ATOMIC_RELAXED) < goal) {
-        REQUIRE(elapsed_ms(CLOCK_MONOTONIC, begin) < 20000, "%s: stuck, word %#x, owner %d",
-                conform_context, (unsigned)area->mutex.__data.__lock, area->mutex.__data.__owner);
+        REQUIRE(elapsed_ms(CLOCK_MONOTONIC, begin) < 20000, "%s: stuck", conform_context);
         sleep_ms(1);
     }
 }
@@ -321,8 +322,10 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tcase, a_visitor_gets_in_between_threads_that_relock_at_once, 0, 4);
     tcase_add_loop_test(tcase, a_thread_with_the_id_of_a_dead_owner_is_a_stranger_and_may_inherit,
                         0, 8);
+#ifdef __GLIBC__
     tcase_add_loop_test(tcase, an_unrecoverable_mutex_stays_so_when_a_locker_dies_on_its_way, 8,
                         12);
+#endif
     for (int protocol = 0; protocol <= 16; protocol += 16) {
         tcase_add_loop_test(tcase,
                             a_robust_mutex_goes_on_whoever_is_killed_with_or_without_the_library,

@@ -73,8 +73,10 @@ static void all_rules(pthread_rwlock_t *l)
         elsewhere(pthread_rwlock_trywrlock, l, EBUSY);
         EXPECT(pthread_rwlock_tryrdlock(l), EBUSY);
         EXPECT(pthread_rwlock_trywrlock(l), EBUSY);
+#ifdef __GLIBC__ /* musl's writer waits for itself */
         EXPECT(pthread_rwlock_rdlock(l), EDEADLK);
         EXPECT(pthread_rwlock_wrlock(l), EDEADLK);
+#endif
         elsewhere(pthread_rwlock_tryrdlock, l, EBUSY);
         OK(pthread_rwlock_unlock(l));
     }

@@ -139,6 +139,7 @@ START_TEST(a_free_lock_is_taken_in_spite_of_a_past_deadline)
 }
 END_TEST
 
+#ifdef __GLIBC__ /* musl's writer waits for itself */
 START_TEST(the_writer_that_relocks_gets_EDEADLK)
 {
     int call = _i % CALLS;
@@ -152,6 +153,7 @@ START_TEST(the_writer_that_relocks_gets_EDEADLK)
     OK(pthread_rwlock_unlock(&lock));
 }
 END_TEST
+#endif
 
 /* Free, held by a reader and held by a writer; the lock is left as it was. */
 static void expect_in_every_state(int (*call)(int, const void *), int number, const void *argument)
@@ -317,7 +319,9 @@ int main(void)
     tcase_add_loop_test(tcase, a_timed_call_against_a_writer_times_out_and_never_early, 0, CASES);
     tcase_add_loop_test(tcase, a_timed_call_against_a_reader, 0, CASES);
     tcase_add_loop_test(tcase, a_free_lock_is_taken_in_spite_of_a_past_deadline, 0, CASES);
+#ifdef __GLIBC__
     tcase_add_loop_test(tcase, the_writer_that_relocks_gets_EDEADLK, 0, CASES);
+#endif
     tcase_add_loop_test(tcase, invalid_nanoseconds_give_EINVAL, 0, CASES);
     tcase_add_loop_test(tcase, invalid_clocks_give_EINVAL, 0, 2 * KINDS);
     tcase_add_loop_test(tcase, a_lock_released_before_the_deadline_is_taken, 0, CASES);

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef __GLIBC__
+#include "musl.h"
+#endif
+
 enum {
     ALIGNMENT = 16,
 };

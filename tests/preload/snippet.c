@@ -118,7 +118,7 @@ static const char *mutex_of_type(int type)
     for (int i = 0; i < 3; i++) {
         EXPECT(pthread_mutex_lock(&m), 0);
         STEP(relock(&m, type));
-        EXPECT(pthread_mutex_destroy(&m), EBUSY);
+        EXPECT(pthread_mutex_destroy(&m), DESTROY_IN_USE);
         EXPECT(pthread_mutex_unlock(&m), 0);
     }
     if (type == PTHREAD_MUTEX_ERRORCHECK || type == PTHREAD_MUTEX_RECURSIVE)
@@ -189,8 +189,10 @@ static const char *rwlock_alone(void)
     for (int i = 0; i < 4; i++)
         EXPECT(pthread_rwlock_unlock(&l), 0);
     EXPECT(pthread_rwlock_wrlock(&l), 0);
+#ifdef __GLIBC__ /* musl's writer waits for itself */
     EXPECT(pthread_rwlock_rdlock(&l), EDEADLK);
     EXPECT(pthread_rwlock_wrlock(&l), EDEADLK);
+#endif
     EXPECT(pthread_rwlock_tryrdlock(&l), EBUSY);
     EXPECT(pthread_rwlock_trywrlock(&l), EBUSY);
     EXPECT(pthread_rwlock_unlock(&l), 0);

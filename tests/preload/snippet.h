@@ -7,6 +7,13 @@
 #ifndef TESTS_PRELOAD_SNIPPET_H
 #define TESTS_PRELOAD_SNIPPET_H
 
+#include <limits.h> /* says which C library it is */
+#ifdef __GLIBC__
+#define DESTROY_IN_USE EBUSY /* to destroy a mutex in use */
+#else
+#include "musl.h"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -29,6 +29,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#define DESTROY_IN_USE EBUSY            /* to destroy a mutex in use */
+#define UNRECOVERABLE_CONSISTENT EINVAL /* to declare an unrecoverable mutex consistent */
+#else
+#include "musl.h"
+#endif
+
 #define CONFORM_TIMEOUT 60.0 /* seconds for one test; tests/conform/meson.build allows more */
 #define CONFORM_ERRNO 4711   /* no error has this number */
 

@@ -36,12 +36,14 @@ static const struct mutex_kind mutex_kinds[] = {
     MUTEX_BOTH_SCOPES(" robust", PTHREAD_PRIO_NONE, PTHREAD_MUTEX_ROBUST),
     MUTEX_BOTH_SCOPES(" PI", PTHREAD_PRIO_INHERIT, PTHREAD_MUTEX_STALLED),
     MUTEX_BOTH_SCOPES(" PI robust", PTHREAD_PRIO_INHERIT, PTHREAD_MUTEX_ROBUST),
+#ifdef __GLIBC__ /* musl has no priority ceilings */
     MUTEX_BOTH_SCOPES(" PP", PTHREAD_PRIO_PROTECT, PTHREAD_MUTEX_STALLED),
+#endif
 };
 
 enum {
     MUTEX_KINDS = sizeof mutex_kinds / sizeof mutex_kinds[0],
-    MUTEX_PP_KINDS_BEGIN = MUTEX_KINDS - 8, /* the kinds before it need no priority */
+    MUTEX_PP_KINDS_BEGIN = 32, /* the kinds before it need no priority */
 };
 
 __attribute__((unused)) static void make_mutex(pthread_mutex_t *m, const struct mutex_kind *kind)
@@ -72,6 +74,17 @@ __attribute__((unused)) static bool is_pi(const struct mutex_kind *kind)
 __attribute__((unused)) static bool is_robust(const struct mutex_kind *kind)
 {
     return kind->robust == PTHREAD_MUTEX_ROBUST;
+}
+
+/* What a trylock of one's own errorcheck mutex gives. */
+__attribute__((unused)) static int own_trylock_error(const struct mutex_kind *kind)
+{
+#ifdef __GLIBC__
+    return is_pi(kind) || is_robust(kind) ? EDEADLK : EBUSY;
+#else
+    (void)kind;
+    return EBUSY;
+#endif
 }
 
 #endif

@@ -124,7 +124,7 @@ __attribute__((unused)) static int part_find_it_held(void)
     if (checks_owner(kind))
         EXPECT(pthread_mutex_unlock(&area->mutex), EPERM);
     if (!is_robust(kind))
-        EXPECT(pthread_mutex_destroy(&area->mutex), EBUSY);
+        EXPECT(pthread_mutex_destroy(&area->mutex), DESTROY_IN_USE);
     return 0;
 }
 

@@ -86,7 +86,7 @@ __attribute__((unused)) static void is_unrecoverable(void)
         if (takes[i] != by_trylock)
             EXPECT(takes[i](), ENOTRECOVERABLE);
     }
-    EXPECT(pthread_mutex_consistent(shared), EINVAL);
+    EXPECT(pthread_mutex_consistent(shared), UNRECOVERABLE_CONSISTENT);
     EXPECT(pthread_mutex_unlock(shared), EPERM);
     EXPECT(pthread_mutex_trylock(shared), ENOTRECOVERABLE);
 }
