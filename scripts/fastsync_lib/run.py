@@ -6,7 +6,7 @@ Nothing of this process remains: the exit status, signals and terminal are the p
 import os
 
 from . import library as library_module
-from . import preload
+from . import macos, preload
 from .errors import Refused, reason
 
 
