@@ -5,8 +5,11 @@
 
    What is less than the contract: the calls take a lock, so a signal handler may not make them; a
    handler does not end a wait (no EINTR); an unmapped word faults (no EFAULT). Wakes do not reach
-   another process: a shared wait looks at its word every few milliseconds instead. The C library's
-   own mutexes carry all of it, so it cannot be what those are replaced with. */
+   another process: a shared wait looks at its word every few milliseconds instead. Where a POSIX
+   mutex or condition variable is allocated (the BSDs), so is a wait. Wakes and moves must not be
+   cancelled asynchronously. A fork from a handler that interrupts a wait leaves the child's wait
+   with nobody who could end it but its deadline. The C library's own mutexes carry all of it, so it
+   cannot be what those are replaced with. */
 #include "futex/futex.h"
 
 #include <errno.h>
@@ -17,6 +20,8 @@
 #include "futex/relative.h"
 
 #define SHARED_LOOK_NSEC 5000000 /* how long a shared wait does not look at its word */
+#define LONG_LOOK_NSEC (INT64_C(86400) * FS_NSEC_PER_SEC) /* a moment that every system can hold   \
+                                                           */
 
 /* Until when to sleep: a shared wait is timed by CLOCK_MONOTONIC, any other by its deadline. */
 static struct fs_deadline next_look(const struct fs_deadline *deadline, bool shared)
@@ -28,7 +33,7 @@ static struct fs_deadline next_look(const struct fs_deadline *deadline, bool sha
 
         return fs_relative_deadline(remaining < pause ? remaining : pause);
     }
-    return deadline ? *deadline : (struct fs_deadline){INT64_MAX, 0, FS_CLOCK_MONOTONIC};
+    return deadline ? *deadline : fs_relative_deadline(LONG_LOOK_NSEC);
 }
 
 static bool any_is_shared(const struct fs_futex_waiter *waiters, unsigned n)
@@ -104,7 +109,7 @@ static int wait_on(const struct fs_futex_waiter *waiters, struct fs_generic_node
         err = 0;
     }
     fs_generic_sleeper_destroy(&sleeper);
-    pthread_setcancelstate(old, NULL);
+    pthread_setcancelstate(old, &old); /* null is not portable */
     return err;
 }
 
