@@ -20,8 +20,8 @@
 #include "futex/relative.h"
 
 #define SHARED_LOOK_NSEC 5000000 /* how long a shared wait does not look at its word */
-#define LONG_LOOK_NSEC (INT64_C(86400) * FS_NSEC_PER_SEC) /* a moment that every system can hold   \
-                                                           */
+/* A moment that every system can hold. */
+#define LONG_LOOK_NSEC (INT64_C(86400) * FS_NSEC_PER_SEC)
 
 /* Until when to sleep: a shared wait is timed by CLOCK_MONOTONIC, any other by its deadline. */
 static struct fs_deadline next_look(const struct fs_deadline *deadline, bool shared)
