@@ -75,9 +75,14 @@ START_TEST(a_constructor_of_a_needed_library_calls_before_ours)
 }
 END_TEST
 
-START_TEST(the_preinit_array_and_a_constructor_of_the_program_call)
+START_TEST(the_preinit_array_calls)
 {
     ck_assert_fine(preinit_failure);
+}
+END_TEST
+
+START_TEST(a_constructor_of_the_program_calls)
+{
     ck_assert_fine(constructor_failure);
 }
 END_TEST
@@ -90,7 +95,9 @@ START_TEST(exit_handlers_and_destructors_call_after_ours)
     ck_assert_msg(child_succeeded(&child), "status %#x: %s%s", child.status, child.output,
                   child.message);
     ck_assert_ptr_nonnull(strstr(child.output, "atexit: fine\n"));
+#ifdef __GLIBC__ /* musl runs no preinit array */
     ck_assert_ptr_nonnull(strstr(child.output, "atexit from preinit: fine\n"));
+#endif
     ck_assert_ptr_nonnull(strstr(child.output, "destructor: fine\n"));
     ck_assert_str_eq(child.message, "");
 }
@@ -210,7 +217,8 @@ int main(int argc, char **argv)
     tcase_add_checked_fixture(tcase, start_watchdog, watchdog_stop);
     tcase_add_test(tcase, main_calls);
     tcase_add_test(tcase, a_constructor_of_a_needed_library_calls_before_ours);
-    tcase_add_test(tcase, the_preinit_array_and_a_constructor_of_the_program_call);
+    tcase_add_test(tcase, the_preinit_array_calls);
+    tcase_add_test(tcase, a_constructor_of_the_program_calls);
     tcase_add_test(tcase, exit_handlers_and_destructors_call_after_ours);
     tcase_add_test(tcase, the_destructor_of_a_thread_key_calls);
     tcase_add_test(tcase, a_signal_handler_calls);

@@ -59,7 +59,8 @@ __attribute__((unused)) static const char *strerrorname_np(int error)
     return strerror(error);
 }
 
-/* The library's call, if it is preloaded. */
+/* The library's call, if it is preloaded. What is missing is looked for once: dlsym allocates for
+   its error message. */
 __attribute__((unused)) static void *musl_find(const char *name)
 {
     int saved = errno;
@@ -91,7 +92,13 @@ __attribute__((unused)) static struct timespec musl_carry(const struct timespec 
 /* TIMED decides: 0, ETIMEDOUT too early for the clock: again. */
 #define MUSL_CALL(name, other, timed_call, ...)                                                    \
     do {                                                                                           \
-        int (*call)(MUSL_TYPES) = (int (*)(MUSL_TYPES))(uintptr_t)musl_find(name);                 \
+        static void *found;                                                                        \
+        void *const none = &found;                                                                 \
+        if (!__atomic_load_n(&found, __ATOMIC_RELAXED)) {                                          \
+            void *there = musl_find(name);                                                         \
+            __atomic_store_n(&found, there ? there : none, __ATOMIC_RELAXED);                      \
+        }                                                                                          \
+        int (*call)(MUSL_TYPES) = found == none ? NULL : (int (*)(MUSL_TYPES))(uintptr_t)found;    \
         int result = call ? call(__VA_ARGS__) : ENOSYS;                                            \
         if (result != ENOSYS)                                                                      \
             return result;                                                                         \

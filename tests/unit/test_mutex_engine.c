@@ -36,6 +36,14 @@ static uint32_t type_of(int index)
     return types[index % TYPES];
 }
 
+/* musl's robust list has other distances than our mutex, which is left off it; and its trylock
+   answers EBUSY to every owner. */
+#ifdef FS_LIBC_MUSL
+static const bool for_musl = true;
+#else
+static const bool for_musl = false;
+#endif
+
 /* The word says who holds the mutex, not only that somebody does. */
 static bool has_id_word(uint32_t kind)
 {
@@ -91,7 +99,7 @@ static void expect_mine(struct fs_mutex *m, uint32_t depth)
     else
         ck_assert(fs_lock_is_held(word));
     ck_assert_uint_eq(m->nusers, has_id_word(kind) || kind & FS_KIND_SHARED);
-    ck_assert_int_eq(m->link.next != NULL, (kind & FS_KIND_ROBUST) != 0);
+    ck_assert_int_eq(m->link.next != NULL, !for_musl && kind & FS_KIND_ROBUST);
 }
 
 static void setup(void)
@@ -148,7 +156,7 @@ END_TEST
 START_TEST(a_holder_that_tries_again_gets_what_the_type_says)
 {
     struct fs_mutex m = fresh(kind_of(_i));
-    bool strict = has_id_word(kind_of(_i)) && !(kind_of(_i) & FS_KIND_MADE_PI);
+    bool strict = !for_musl && has_id_word(kind_of(_i)) && !(kind_of(_i) & FS_KIND_MADE_PI);
 
     ck_assert_int_eq(lock(&m), 0);
     switch (type_of(_i)) {
