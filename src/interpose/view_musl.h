@@ -2,8 +2,8 @@
 /* musl's objects as ours see them. The pointers and words of musl's objects have no names in its
    headers; the places below are those of musl 1.1.5 and later. What musl keeps for itself, shared
    and robust mutexes, shared condition variables and reader-writer locks, must be told by a field
-   that musl has set, so no field of ours lies there. tests/preload/test_musl_places.c looks whether
-   musl has set it. */
+   that musl has set, so no field of ours lies there. tests/unit/test_layout.py checks that our
+   fields stay where they are. */
 #ifndef FS_INTERPOSE_VIEW_MUSL_H
 #define FS_INTERPOSE_VIEW_MUSL_H
 

@@ -31,7 +31,6 @@
 
 #ifdef __GLIBC__
 #define DESTROY_IN_USE EBUSY            /* to destroy a mutex in use */
-#define UNRECOVERABLE_CONSISTENT EINVAL /* to declare an unrecoverable mutex consistent */
 #else
 #include "musl.h"
 #endif

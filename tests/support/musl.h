@@ -18,7 +18,6 @@
 #include <time.h>
 
 #define DESTROY_IN_USE 0               /* it does not look */
-#define UNRECOVERABLE_CONSISTENT EPERM /* since nobody owns it */
 #define PTHREAD_MUTEX_ADAPTIVE_NP PTHREAD_MUTEX_NORMAL
 /* No macros of musl's, but what its pthread_mutex_init makes. */
 #define MUSL_MUTEX_OF_TYPE(type)                                                                   \
