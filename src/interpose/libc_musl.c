@@ -37,8 +37,7 @@ static void *find_later(struct later *later, const char *name)
     static int later_##member parameters                                                           \
     {                                                                                              \
         static struct later later;                                                                 \
-        __typeof__(fs_libc.member) call =                                                          \
-            (__typeof__(call))(uintptr_t)find_later(&later, #name);                                \
+        __typeof__(fs_libc.member) call = (__typeof__(call))(uintptr_t)find_later(&later, #name);  \
                                                                                                    \
         return call ? call(__VA_ARGS__) : ENOSYS;                                                  \
     }

@@ -78,8 +78,8 @@ static bool libc_is_replaced(void)
 }
 
 /* glibc 2.36 leaves all but two sleepers asleep for ever: it wakes them one by one and takes the
- * waiters' bit of the word for a minus sign. So with libc only two are asked, and with musl, which keeps robust mutexes to
- * itself and does so too for most kinds. */
+ * waiters' bit of the word for a minus sign. So with libc only two are
+ * asked; with musl too, which does the same and keeps robust mutexes to itself. */
 START_TEST(of_several_sleepers_one_inherits_and_the_others_find_it_unrecoverable)
 {
     choose(_i);

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #ifdef __GLIBC__
-#define DESTROY_IN_USE EBUSY            /* to destroy a mutex in use */
+#define DESTROY_IN_USE EBUSY /* to destroy a mutex in use */
 #else
 #include "musl.h"
 #endif

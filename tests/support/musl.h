@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define DESTROY_IN_USE 0               /* it does not look */
+#define DESTROY_IN_USE 0 /* it does not look */
 #define PTHREAD_MUTEX_ADAPTIVE_NP PTHREAD_MUTEX_NORMAL
 /* No macros of musl's, but what its pthread_mutex_init makes. */
 #define MUSL_MUTEX_OF_TYPE(type)                                                                   \

@@ -17,7 +17,8 @@
 
 int main(void)
 {
-    printf("SKIP unit_robust_list: musl keeps robust mutexes to itself, none of ours is on its list\n");
+    printf("SKIP unit_robust_list: musl keeps robust mutexes to itself, none of ours is on its "
+           "list\n");
     return 77;
 }
 
