@@ -3,6 +3,7 @@
    waiting is put together from the steps of lock/condition.h as the interposed calls do it. */
 #include "condition_place.h"
 
+#include <inttypes.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -150,21 +151,56 @@ const void *sleeps_on(struct waiter *w)
     return fs_generic_word_of(w->sleeper.thread);
 }
 #else
-const void *sleeps_on(struct waiter *w)
+/* The address the kernel names; 0 while the thread runs. */
+static uint64_t futex_of(struct sleeper *s)
 {
     char path[64];
     long number = -1;
-    unsigned long word = 0;
+    uint64_t word = 0;
     FILE *file;
 
-    snprintf(path, sizeof path, "/proc/self/task/%u/syscall", fs_load_acquire(&w->sleeper.tid));
+    snprintf(path, sizeof path, "/proc/self/task/%u/syscall", fs_load_acquire(&s->tid));
     file = fopen(path, "r");
     if (!file)
-        return NULL;
-    if (fscanf(file, "%ld %lx", &number, &word) != 2 || !is_futex_call(number))
+        return 0;
+    if (fscanf(file, "%ld %" SCNx64, &number, &word) != 2 || !is_futex_call(number))
         word = 0;
     fclose(file);
-    return (const void *)word;
+    return word;
+}
+
+#define PAGE 4096
+
+static int sleep_on(void *arg)
+{
+    return fs_futex_wait(arg, 0, NULL, FS_SCOPE_PRIVATE);
+}
+
+/* An emulator may keep the memory of a program with 32-bit addresses at others, and they are what
+   the kernel names. The distance, of whole pages, is found by a thread that sleeps on a known word:
+   the emulator may also wait for locks of its own. */
+static uint64_t distance_to_the_kernels(void)
+{
+    static fs_word known;
+    struct sleeper s;
+    uint64_t seen;
+
+    sleeper_put_to_sleep(&s, sleep_on, &known);
+    EVENTUALLY((seen = futex_of(&s)) != 0 && (seen - (uintptr_t)&known) % PAGE == 0);
+    EVENTUALLY(__real_fs_futex_wake(&known, FS_WAKE_ALL, FS_SCOPE_PRIVATE) == 1);
+    sleeper_join(&s);
+    return seen - (uintptr_t)&known;
+}
+
+const void *sleeps_on(struct waiter *w)
+{
+    static uint64_t distance = UINT64_MAX;
+    uint64_t seen;
+
+    if (distance == UINT64_MAX)
+        distance = distance_to_the_kernels();
+    seen = futex_of(&w->sleeper);
+    return seen ? (const void *)(uintptr_t)(seen - distance) : NULL;
 }
 #endif
 
