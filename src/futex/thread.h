@@ -97,6 +97,11 @@ bool fs_system_order_threads(void);
 /* The head of the calling thread's robust list (get_robust_list(2)), kept once it is known. */
 extern FS_HIDDEN FS_THREAD_LOCAL void *fs_robust_list_head;
 
+/* Where the C library keeps it, in bytes from the thread pointer; 0 = not known. A sandbox may
+   refuse get_robust_list(2), and the C library uses the list even if the kernel has none: both must
+   find on it what the other has put there. */
+extern FS_HIDDEN uintptr_t fs_robust_list_offset;
+
 /* Asks the kernel for it; null where there is none. */
 void *fs_system_find_robust_list(void);
 

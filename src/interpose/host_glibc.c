@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What only glibc has: the place of a thread's id as debuggers find it, the flag of a process with
-   one thread, how a shared condition variable is marked, and locks that prefer writers. */
+/* What only glibc has: the places of a thread's id and of its robust list, the flag of a process
+   with one thread, how a shared condition variable is marked, and locks that prefer writers. */
 #include <pthread.h>
 #include <string.h>
 
@@ -10,8 +10,12 @@
 #include "interpose/host.h"
 #include "interpose/libc.h"
 #include "interpose/view.h"
+#include "lock/robust_list.h"
 
 FS_ATTRIBUTE(pthread_condattr_setpshared);
+FS_ATTRIBUTE(pthread_mutexattr_destroy);
+FS_ATTRIBUTE(pthread_mutexattr_init);
+FS_ATTRIBUTE(pthread_mutexattr_setrobust);
 FS_ATTRIBUTE(pthread_rwlockattr_getkind_np);
 
 struct fs_shared_mark fs_shared_mark = {.offset = 36, .mask = 1};
@@ -36,6 +40,45 @@ static void find_thread_id(void)
         return;
     fs_thread_id_offset = offset;
     fs_end_early();
+}
+
+/* Asks a mutex that the C library locks: the first on a list names the head. */
+static void *find_robust_list_by_lock(const struct fs_libc *libc)
+{
+    pthread_mutexattr_t attr;
+    union {
+        pthread_mutex_t libcs;
+        struct fs_mutex fields;
+    } mutex;
+    void *head = NULL;
+
+    memset(&mutex, 0, sizeof mutex);
+    if (!libc->mutex_init || !libc->mutex_lock || !libc->mutex_unlock || !pthread_mutexattr_init ||
+        !pthread_mutexattr_destroy || !pthread_mutexattr_setrobust ||
+        pthread_mutexattr_init(&attr) != 0)
+        return NULL;
+    if (pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0 &&
+        libc->mutex_init(&mutex.libcs, &attr) == 0 && libc->mutex_lock(&mutex.libcs) == 0) {
+        head = mutex.fields.link.next;
+        libc->mutex_unlock(&mutex.libcs);
+    }
+    pthread_mutexattr_destroy(&attr);
+    return head;
+}
+
+/* Where the kernel does not tell, the thread may hold a robust mutex already, which the C library's
+   names instead of the head: only what looks like one, near the thread pointer, is taken for it. */
+static void find_robust_list(const struct fs_libc *libc)
+{
+    struct fs_robust_head *head = fs_system_find_robust_list();
+    uintptr_t offset;
+
+    if (!head)
+        head = find_robust_list_by_lock(libc);
+    offset = (uintptr_t)head - (uintptr_t)fs_thread_pointer();
+    if (!head || offset + 8192 > 2 * 8192 || head->futex_offset != FS_ROBUST_DISTANCE)
+        return;
+    fs_robust_list_offset = offset;
 }
 
 static void find_single_thread_flag(void)
@@ -90,6 +133,7 @@ void fs_host_find_places(const struct fs_libc *libc)
 {
     find_single_thread_flag();
     find_thread_id();
+    find_robust_list(libc);
     find_shared_mark(libc);
 }
 

@@ -55,15 +55,17 @@ FS_ALWAYS_INLINE void *fs_robust_entry_of(struct fs_mutex *m, bool pi)
     return (void *)((uintptr_t)&m->link.next | (pi ? FS_ROBUST_PI_MARK : 0));
 }
 
-/* The list of this thread, if it is linked as we link: the distance from an entry
-   to its word is that of our mutex. */
+/* From an entry to the word of its mutex. */
+#define FS_ROBUST_DISTANCE                                                                         \
+    ((long)offsetof(struct fs_mutex, word) -                                                       \
+     (long)(offsetof(struct fs_mutex, link) + offsetof(struct fs_robust_link, next)))
+
+/* The list of this thread, if it is linked as we link: that distance is its own. */
 FS_ALWAYS_INLINE struct fs_robust_head *fs_robust_own_head(void)
 {
     struct fs_robust_head *head = fs_system_robust_list();
-    long distance = (long)offsetof(struct fs_mutex, word) -
-                    (long)(offsetof(struct fs_mutex, link) + offsetof(struct fs_robust_link, next));
 
-    return head && head->futex_offset == distance ? head : NULL;
+    return head && head->futex_offset == FS_ROBUST_DISTANCE ? head : NULL;
 }
 
 /* Opens the bracket around a change of m's word. pi: m is a PI mutex. */

@@ -163,6 +163,41 @@ START_TEST(a_filter_that_comes_first_is_no_harm)
 }
 END_TEST
 
+/* The C library's own wait takes the mutex off the thread's robust list. A thread of its own: it
+   has not used that list before. */
+static void *wait_with_a_robust_mutex(void *shared_condition)
+{
+    struct timespec past = {0, 0};
+
+    if (pthread_mutex_lock(&mutex) != 0)
+        return NULL;
+    count = pthread_cond_timedwait(shared_condition, &mutex, &past);
+    return pthread_mutex_unlock(&mutex) == 0 ? shared_condition : NULL;
+}
+
+START_TEST(without_get_robust_list_a_robust_mutex_waits_on_a_shared_condition)
+{
+    pthread_condattr_t condition_attr;
+    pthread_mutexattr_t attr;
+    pthread_cond_t shared;
+    pthread_t thread;
+    void *result;
+
+    pthread_condattr_init(&condition_attr);
+    pthread_condattr_setpshared(&condition_attr, PTHREAD_PROCESS_SHARED);
+    ck_assert_int_eq(pthread_cond_init(&shared, &condition_attr), 0);
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_setprotocol(&attr, _i ? PTHREAD_PRIO_INHERIT : PTHREAD_PRIO_NONE);
+    ck_assert_int_eq(pthread_mutex_init(&mutex, &attr), 0);
+    ck_assert(refuse(&(struct refusal){"", SYS_get_robust_list, ANY, ANY, EPERM}));
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_with_a_robust_mutex, &shared), 0);
+    ck_assert_int_eq(pthread_join(thread, &result), 0);
+    ck_assert_ptr_eq(result, &shared);
+    ck_assert_int_eq(count, ETIMEDOUT);
+}
+END_TEST
+
 START_TEST(the_filter_does_refuse)
 {
     uint32_t word = 0;
@@ -205,6 +240,8 @@ int main(void)
                         refusal_count);
     tcase_add_loop_test(tcase, a_filter_that_comes_later_is_no_harm_with_priority_inheritance, 0,
                         refusal_count);
+    tcase_add_loop_test(tcase, without_get_robust_list_a_robust_mutex_waits_on_a_shared_condition,
+                        0, 2);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
