@@ -12,6 +12,7 @@
 
 #include "base/fatal.h"
 #include "futex/futex.h"
+#include "futex/poll.h"
 #include "futex/relative.h"
 
 #define FS_BSD_LONGEST_NS (INT64_C(24) * 3600 * FS_NSEC_PER_SEC)
@@ -53,7 +54,7 @@ static inline int fs_bsd_wait_answer(const char *what, int err, fs_word *w, uint
     case ENOMEM:
     case EPERM:
     case ENOSYS:
-        return fs_relative_poll(w, expected, deadline);
+        return fs_futex_poll(w, expected, deadline);
     default:
         fs_fatal(what, err);
     }

@@ -11,6 +11,7 @@
 
 #include "base/fatal.h"
 #include "futex/futex.h"
+#include "futex/poll.h"
 #include "futex/relative.h"
 
 #define UL_COMPARE_AND_WAIT 1u
@@ -133,11 +134,11 @@ int fs_futex_wait(fs_word *w, uint32_t expected, const struct fs_deadline *deadl
     case EINVAL:
         if (scope == FS_SCOPE_PRIVATE && (uintptr_t)w % sizeof *w == 0)
             fs_fatal("macOS wait on address", err);
-        return fs_relative_poll(w, expected, deadline); /* crooked, or memory that none can share */
+        return fs_futex_poll(w, expected, deadline); /* crooked, or memory that none can share */
     case ENOMEM:
     case EPERM:
     case ENOSYS:
-        return fs_relative_poll(w, expected, deadline);
+        return fs_futex_poll(w, expected, deadline);
     default:
         fs_fatal("macOS wait on address", err);
     }

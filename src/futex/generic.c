@@ -20,8 +20,6 @@
 #include "futex/relative.h"
 
 #define SHARED_LOOK_NSEC 5000000 /* how long a shared wait does not look at its word */
-/* A moment that every system can hold. */
-#define LONG_LOOK_NSEC (INT64_C(86400) * FS_NSEC_PER_SEC)
 
 /* Until when to sleep: a shared wait is timed by CLOCK_MONOTONIC, any other by its deadline. */
 static struct fs_deadline next_look(const struct fs_deadline *deadline, bool shared)
@@ -33,7 +31,7 @@ static struct fs_deadline next_look(const struct fs_deadline *deadline, bool sha
 
         return fs_relative_deadline(remaining < pause ? remaining : pause);
     }
-    return deadline ? *deadline : fs_relative_deadline(LONG_LOOK_NSEC);
+    return deadline ? *deadline : fs_relative_deadline(FS_LONG_SLICE_NS);
 }
 
 static bool any_is_shared(const struct fs_futex_waiter *waiters, unsigned n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The buckets of generic_queue.h, over POSIX threads. A fork child finds all queues empty: who stood
-   in them are threads that it does not have. */
+/* The buckets of generic_queue.h, over POSIX threads. A fork child finds all queues empty: who
+   stood in them are threads that it does not have. */
 #include "futex/generic_queue.h"
 
 #include <errno.h>

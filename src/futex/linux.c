@@ -8,26 +8,7 @@
 #include <limits.h>
 
 #include "base/fatal.h"
-
-static bool is_past(const struct fs_deadline *deadline)
-{
-    struct fs_deadline now = fs_system_now(deadline->clock);
-
-    if (now.sec != deadline->sec)
-        return now.sec > deadline->sec;
-    return now.nsec >= deadline->nsec;
-}
-
-/* What a wait answers when it may not sleep: the caller's loop becomes polling,
-   so this is where its deadline is watched. */
-static FS_COLD int poll_instead(fs_word *w, uint32_t expected, const struct fs_deadline *deadline)
-{
-    fs_system_yield();
-    /* Relaxed: only the answer depends on it; the caller looks again for itself. */
-    if (fs_load_relaxed(w) != expected)
-        return EAGAIN;
-    return deadline && is_past(deadline) ? ETIMEDOUT : EAGAIN;
-}
+#include "futex/poll.h"
 
 static int wait_answer(long result, fs_word *w, uint32_t expected,
                        const struct fs_deadline *deadline)
@@ -44,10 +25,10 @@ static int wait_answer(long result, fs_word *w, uint32_t expected,
     case EINVAL:
         if ((uintptr_t)w % sizeof *w == 0)
             fs_fatal("futex wait", err);
-        return poll_instead(w, expected, deadline); /* not aligned, which x86 allows elsewhere */
+        return fs_futex_poll(w, expected, deadline); /* not aligned, which x86 allows elsewhere */
     case EPERM:
     case ENOSYS:
-        return poll_instead(w, expected, deadline);
+        return fs_futex_poll(w, expected, deadline);
     default:
         fs_fatal("futex wait", err);
     }

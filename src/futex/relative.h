@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* For systems whose waits take a time-out from now on, and no deadline: how long until a deadline,
-   the deadline of a time-out, and what a wait answers that may not sleep.
+   and the deadline of a time-out.
 
    A time-out does not follow steps of the wall clock. So a wait for a moment on it sleeps
    FS_WALL_SLICE_NS at most, and then returns as if it had been woken: its caller looks again. So
@@ -54,17 +54,6 @@ static inline struct fs_deadline fs_relative_deadline(int64_t timeout_ns)
         at.sec++;
     }
     return at;
-}
-
-/* What a wait answers that may not sleep: the caller's loop becomes polling. */
-static inline int fs_relative_poll(fs_word *w, uint32_t expected,
-                                   const struct fs_deadline *deadline)
-{
-    fs_system_yield();
-    /* Relaxed: only the answer depends on it; the caller looks again for itself. */
-    if (fs_load_relaxed(w) != expected)
-        return EAGAIN;
-    return fs_system_is_past(deadline) ? ETIMEDOUT : EAGAIN;
 }
 
 #endif

@@ -3,6 +3,7 @@
    arithmetic on any system, so it is tested on this one. */
 #include "sleepers.h"
 
+#include "futex/poll.h"
 #include "futex/relative.h"
 
 #define SECOND ((int64_t)FS_NSEC_PER_SEC)
@@ -96,10 +97,10 @@ START_TEST(a_wait_that_may_not_sleep_watches_word_and_deadline)
     struct fs_deadline later = moment(FS_CLOCK_MONOTONIC, 1000 * 1000);
     fs_word w = {7};
 
-    ck_assert_int_eq(fs_relative_poll(&w, 7, NULL), EAGAIN);
-    ck_assert_int_eq(fs_relative_poll(&w, 7, &later), EAGAIN);
-    ck_assert_int_eq(fs_relative_poll(&w, 7, &past), ETIMEDOUT);
-    ck_assert_int_eq(fs_relative_poll(&w, 8, &past), EAGAIN);
+    ck_assert_int_eq(fs_futex_poll(&w, 7, NULL), EAGAIN);
+    ck_assert_int_eq(fs_futex_poll(&w, 7, &later), EAGAIN);
+    ck_assert_int_eq(fs_futex_poll(&w, 7, &past), ETIMEDOUT);
+    ck_assert_int_eq(fs_futex_poll(&w, 8, &past), EAGAIN);
 }
 END_TEST
 
