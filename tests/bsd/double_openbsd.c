@@ -38,7 +38,9 @@ static int wait(void *word, int flags, uint32_t value, const struct timespec *ti
         return fail_wait(++interrupted % 2 ? EINTR : OPENBSD_ECANCELED);
     if (disturbance < 0)
         return double_succeed(0);
-    result = double_futex(word, FUTEX_WAIT | flags, value, timeout, NULL, 0);
+    /* An endless one as the tests know sleep on a word; only FUTEX_WAIT has a relative time. */
+    result = double_futex(word, (timeout ? FUTEX_WAIT : FUTEX_WAIT_BITSET) | flags, value, timeout,
+                          NULL, FUTEX_BITSET_MATCH_ANY);
     return result == 0 ? double_succeed(0) : fail_wait((int)-result);
 }
 

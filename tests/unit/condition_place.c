@@ -79,6 +79,7 @@ int wait_on(struct fs_condition *cond, struct fs_mutex *m, struct waiter *w)
     int err;
 
     ck_assert(fs_condition_join(cond, &m->word, w->move, FS_TABLE_PLAIN, w, &w->wait));
+    fs_store_release(&w->joined, 1);
     unlock(m);
     err = QUIET(fs_condition_block(&w->wait, w->deadline));
     if (fs_wait_take_back_moved(&w->wait, &m->word))
@@ -113,7 +114,9 @@ int wait_once(void *arg)
 void put_to_sleep(struct waiter *w, struct place *place, enum fs_move move)
 {
     *w = (struct waiter){.place = place, .move = move};
-    sleeper_put_to_sleep(&w->sleeper, wait_once, w);
+    sleeper_start(&w->sleeper, wait_once, w);
+    EVENTUALLY(fs_load_acquire(&w->joined));
+    sleeper_await_sleep(&w->sleeper);
 }
 
 void put_all_to_sleep(struct waiter *waiters, int count, struct place *place, enum fs_move move)

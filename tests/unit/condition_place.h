@@ -36,6 +36,7 @@ struct waiter {
     enum fs_move move;
     const struct fs_deadline *deadline;
     struct fs_wait wait;
+    fs_word joined; /* 1 when wait is filled in */
     struct sleeper sleeper;
 };
 

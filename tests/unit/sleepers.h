@@ -60,7 +60,8 @@ struct sleeper {
 /* Runs body(arg) in a thread of its own, whose signal mask is the caller's. */
 void sleeper_start(struct sleeper *s, int (*body)(void *arg), void *arg);
 
-/* Returns when the thread sleeps in futex(2) or futex_waitv(2). */
+/* Returns when the thread sleeps in futex(2) or futex_waitv(2), but for a FUTEX_WAIT without a
+   time-out: so sleeps who waits for a lock of the C library or of a sanitizer. */
 void sleeper_await_sleep(struct sleeper *s);
 
 /* Both of the above. */

@@ -7,11 +7,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "eventually.h"
+
+#define FAR_NS (INT64_C(600) * FS_NSEC_PER_SEC)
+
 struct wait {
     fs_word word;
     uint32_t expected;
     uint32_t bits; /* 0: fs_futex_wait */
     const struct fs_deadline *deadline;
+    int64_t timeout_ns; /* only of a relative wait */
     enum fs_scope scope;
 };
 
@@ -28,7 +33,7 @@ static int do_wait_relative(void *arg)
 {
     struct wait *w = arg;
 
-    return QUIET(fs_futex_wait_relative(&w->word, w->expected, -1, w->scope));
+    return QUIET(fs_futex_wait_relative(&w->word, w->expected, w->timeout_ns, w->scope));
 }
 
 START_TEST(a_wake_wakes_a_sleeper)
@@ -45,11 +50,15 @@ END_TEST
 
 START_TEST(a_wake_wakes_a_relative_sleeper)
 {
-    struct wait w = {.scope = (enum fs_scope)_i};
+    struct wait w = {.timeout_ns = FAR_NS, .scope = (enum fs_scope)_i};
+    struct wait endless = {.timeout_ns = -1, .scope = (enum fs_scope)_i};
     struct sleeper s;
 
     sleeper_put_to_sleep(&s, do_wait_relative, &w);
     ck_assert_int_eq(fs_futex_wake(&w.word, 1, w.scope), 1);
+    ck_assert_int_eq(sleeper_join(&s), 0);
+    sleeper_start(&s, do_wait_relative, &endless);
+    EVENTUALLY(fs_futex_wake(&endless.word, 1, endless.scope) == 1);
     ck_assert_int_eq(sleeper_join(&s), 0);
 }
 END_TEST
@@ -170,6 +179,7 @@ START_TEST(a_signal_handler_ends_the_wait_with_EINTR)
     struct fs_deadline far = moment(FS_CLOCK_MONOTONIC, 600000);
     struct wait plain = {.scope = (enum fs_scope)_i};
     struct wait timed = {.deadline = &far, .scope = (enum fs_scope)_i};
+    struct wait relative = {.timeout_ns = FAR_NS, .scope = (enum fs_scope)_i};
     struct sleeper s;
 
     SKIP_IF_GENERIC("a_signal_handler_ends_the_wait_with_EINTR", NO_EINTR);
@@ -179,7 +189,7 @@ START_TEST(a_signal_handler_ends_the_wait_with_EINTR)
     sleeper_put_to_sleep(&s, do_wait, &timed);
     sleeper_interrupt(&s);
     ck_assert_int_eq(sleeper_join(&s), EINTR);
-    sleeper_put_to_sleep(&s, do_wait_relative, &plain);
+    sleeper_put_to_sleep(&s, do_wait_relative, &relative);
     sleeper_interrupt(&s);
     ck_assert_int_eq(sleeper_join(&s), EINTR);
 }
