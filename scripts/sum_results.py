@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 CHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
@@ -123,6 +124,19 @@ def add_steps(total, passed, failed):
     total.failures += failed
 
 
+def reason_lines(total):
+    """One line for each skipped test: the rounds of a loop test have one in common."""
+    for reason, rounds in Counter(total.reasons).items():
+        yield f"skipped  {reason}" + (f" ({rounds} rounds)" if rounds > 1 else "")
+
+
+def show(total):
+    for line in reason_lines(total):
+        print(line)
+    for failure in total.failures:
+        print(f"FAILED   {failure}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--passed", action="append", default=[], metavar="STEP")
@@ -134,10 +148,7 @@ def main():
     total = sum_logs(options.logs)
     add_totals(total, options.total)
     add_steps(total, options.passed, options.failed)
-    for reason in total.reasons:
-        print(f"skipped  {reason}")
-    for failure in total.failures:
-        print(f"FAILED   {failure}")
+    show(total)
     print(total.line())
     return 0 if total.passed and not total.failed else 1
 

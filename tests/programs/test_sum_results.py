@@ -89,6 +89,20 @@ class WholeCommand(unittest.TestCase):
             lines, ["skipped  build unit / a: b: no kernel", "1 passed, 0 failed, 1 skipped"]
         )
 
+    def test_the_rounds_of_a_loop_test_have_one_line(self):
+        rounds = "SKIP b: no kernel\nSKIP c: no kernel\nSKIP b: no kernel\nSKIP b: none\n"
+        output = rounds + "100%: Checks: 5, Failures: 0, Errors: 0\n"
+        _, lines = self.run_on([dict(name="a", stdout=output, result="OK", returncode=0)])
+        self.assertEqual(
+            lines,
+            [
+                "skipped  build a: b: no kernel (2 rounds)",
+                "skipped  build a: c: no kernel",
+                "skipped  build a: b: none",
+                "1 passed, 0 failed, 4 skipped",
+            ],
+        )
+
     def test_a_step_counts_as_a_check(self):
         tests = [dict(name="unit / c", stdout="", result="OK", returncode=0)]
         status, lines = self.run_on(tests, "--passed", "build a", "--failed", "build b")
