@@ -66,7 +66,7 @@ static void race_often(int kind, bool shared, bool asynchronous)
 {
     seed = (unsigned long long)(4 * kind + 2 * shared + asynchronous);
     arena_open(kind, shared);
-    for (int round = 0; round < ROUNDS * (is_soak() ? SOAK_FACTOR : 1); round++)
+    for (int round = 0; round < repeats(is_soak() ? SOAK_FACTOR * ROUNDS : ROUNDS); round++)
         race(round % DEEDS, asynchronous);
     arena_close();
 }

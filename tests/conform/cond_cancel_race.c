@@ -88,7 +88,7 @@ static void run_rounds(bool asynchronous, bool timed)
 {
     struct taker t[WAITERS];
     int wrong = 0, cancelled = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < repeats(ROUNDS); round++) {
         memset(t, 0, sizeof t);
         gate.taken = 0;
         for (int i = 0; i < WAITERS; i++) {
@@ -146,7 +146,7 @@ START_TEST(all_cancelled_while_a_broadcast_comes)
 {
     struct taker t[16];
     int wrong = 0;
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < repeats(100); round++) {
         memset(t, 0, sizeof t);
         gate.taken = 0;
         for (int i = 0; i < 16; i++) {

@@ -105,19 +105,19 @@ static const int thread_counts[] = {2, 4, 8, 16};
 
 START_TEST(producers_and_consumers_agree_signal_under_the_mutex)
 {
-    run_queue(thread_counts[_i], false, false, QUEUE_ROUNDS);
+    run_queue(thread_counts[_i], false, false, repeats(QUEUE_ROUNDS));
 }
 END_TEST
 
 START_TEST(producers_and_consumers_agree_signal_after_unlock)
 {
-    run_queue(thread_counts[_i], true, false, QUEUE_ROUNDS);
+    run_queue(thread_counts[_i], true, false, repeats(QUEUE_ROUNDS));
 }
 END_TEST
 
 START_TEST(producers_and_consumers_agree_broadcast)
 {
-    run_queue(thread_counts[_i], _i % 2, true, QUEUE_ROUNDS / 4);
+    run_queue(thread_counts[_i], _i % 2, true, repeats(QUEUE_ROUNDS / 4));
 }
 END_TEST
 
@@ -134,7 +134,7 @@ static struct {
 static void *run_with_the_baton(void *argument)
 {
     int me = (int)(intptr_t)argument, next = (me + 1) % BATON_THREADS;
-    for (int i = 0; i < BATON_ROUNDS; i++) {
+    for (int i = 0; i < repeats(BATON_ROUNDS); i++) {
         pthread_mutex_lock(&mutex);
         while (baton.turn != me)
             pthread_cond_wait(&baton.cond[baton.one_for_all ? 0 : me], &mutex);

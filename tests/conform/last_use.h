@@ -36,7 +36,7 @@ static bool over;
 
 __attribute__((unused)) static int rounds(void)
 {
-    return is_soak() ? 20 * ROUNDS : ROUNDS;
+    return repeats(is_soak() ? 20 * ROUNDS : ROUNDS);
 }
 
 __attribute__((unused)) static void new_page(void)

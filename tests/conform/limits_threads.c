@@ -2,7 +2,8 @@
 /*
  * How many threads there can be: ten thousand that come and go, each using every kind of object,
  * two thousand that are asleep on one condition variable, mutex or reader-writer lock at once, and
- * a thousand readers with a million read locks. What one thread can do is left to limits.
+ * a thousand readers with a million read locks; a tenth of them under an emulator. What one thread
+ * can do is left to limits.
  */
 #include "gate.h"
 
@@ -99,6 +100,7 @@ static long resident_kilobytes(void)
 
 START_TEST(ten_thousand_threads_in_turn_use_every_kind_of_object)
 {
+    const int threads = repeats(IN_TURN);
     long before = 0;
     make_mutex(&mutex, &mutex_kinds[0]);
     for (int i = 0; i < KINDS; i++) {
@@ -108,20 +110,20 @@ START_TEST(ten_thousand_threads_in_turn_use_every_kind_of_object)
     for (int i = 0; i < RWLOCK_KINDS; i++)
         make_rwlock(&rwlocks[i], i);
     pthread_t last = start(use_all_and_wait_for_the_next, (void *)1);
-    for (long i = 2; i <= IN_TURN; i++) {
+    for (long i = 2; i <= threads; i++) {
         pthread_t next = start(use_all_and_wait_for_the_next, (void *)i);
         ck_assert_int_eq(pthread_join(last, NULL), 0);
         last = next;
-        if (i == IN_TURN / 10)
+        if (i == threads / 10)
             before = resident_kilobytes();
     }
     OK(pthread_mutex_lock(&mutex));
-    posted = IN_TURN + 1;
+    posted = threads + 1;
     OK(pthread_cond_signal(&cond));
     OK(pthread_mutex_unlock(&mutex));
     ck_assert_int_eq(pthread_join(last, NULL), 0);
     long grown = resident_kilobytes() - before;
-    ck_assert_msg(grown < GROWTH, "%d threads leave %ld kilobytes", IN_TURN, grown);
+    ck_assert_msg(grown < GROWTH, "%d threads leave %ld kilobytes", threads, grown);
 }
 END_TEST
 
@@ -196,14 +198,14 @@ static void wake_all(int (*notify)(pthread_cond_t *), int times, bool holding)
 START_TEST(two_thousand_asleep_on_one_condition_variable_are_all_woken)
 {
     make_mutex(&mutex, &mutex_kinds[_i / 3 * 4]);
-    start_all(__func__, wait_until_open, AT_ONCE);
-    await_all_asleep(AT_ONCE);
+    start_all(__func__, wait_until_open, repeats(AT_ONCE));
+    await_all_asleep(repeats(AT_ONCE));
     if (_i % 3 == 2)
-        wake_all(pthread_cond_signal, AT_ONCE, false);
+        wake_all(pthread_cond_signal, repeats(AT_ONCE), false);
     else
         wake_all(pthread_cond_broadcast, 1, _i % 3 == 0);
-    join_all(AT_ONCE);
-    ck_assert_int_eq(served, AT_ONCE);
+    join_all(repeats(AT_ONCE));
+    ck_assert_int_eq(served, repeats(AT_ONCE));
     OK(pthread_cond_destroy(&cond));
     OK(pthread_mutex_destroy(&mutex));
 }
@@ -231,12 +233,12 @@ START_TEST(two_thousand_asleep_on_one_mutex_all_get_it)
 {
     make_mutex(&mutex, &mutex_kinds[4 * _i]);
     OK(pthread_mutex_lock(&mutex));
-    start_all(__func__, pass_mutex, AT_ONCE);
-    await_all_asleep(AT_ONCE);
+    start_all(__func__, pass_mutex, repeats(AT_ONCE));
+    await_all_asleep(repeats(AT_ONCE));
     ck_assert_int_eq(served, 0);
     OK(pthread_mutex_unlock(&mutex));
-    join_all(AT_ONCE);
-    ck_assert_int_eq(served, AT_ONCE);
+    join_all(repeats(AT_ONCE));
+    ck_assert_int_eq(served, repeats(AT_ONCE));
     OK(pthread_mutex_destroy(&mutex));
 }
 END_TEST
@@ -261,12 +263,12 @@ START_TEST(two_thousand_asleep_on_one_rwlock_all_get_it)
 {
     make_rwlock(&rwlock, _i);
     OK(pthread_rwlock_wrlock(&rwlock));
-    start_all(__func__, read_or_write, AT_ONCE);
-    await_all_asleep(AT_ONCE);
+    start_all(__func__, read_or_write, repeats(AT_ONCE));
+    await_all_asleep(repeats(AT_ONCE));
     ck_assert_int_eq(served, 0);
     OK(pthread_rwlock_unlock(&rwlock));
-    join_all(AT_ONCE);
-    ck_assert_int_eq(served, AT_ONCE / 2);
+    join_all(repeats(AT_ONCE));
+    ck_assert_int_eq(served, repeats(AT_ONCE) / 2);
     OK(pthread_rwlock_destroy(&rwlock));
 }
 END_TEST
@@ -304,14 +306,14 @@ START_TEST(a_thousand_readers_hold_a_million_read_locks)
     struct thread writer;
     make_mutex(&mutex, &mutex_kinds[0]);
     make_rwlock(&rwlock, _i);
-    start_all(__func__, read_many_times, READERS);
-    await_all_asleep(READERS);
-    ck_assert_int_eq(inside, READERS);
+    start_all(__func__, read_many_times, repeats(READERS));
+    await_all_asleep(repeats(READERS));
+    ck_assert_int_eq(inside, repeats(READERS));
     EXPECT(pthread_rwlock_trywrlock(&rwlock), EBUSY);
     thread_start(&writer, write_after_all, NULL);
     wait_until_asleep(writer.tid);
     wake_all(pthread_cond_broadcast, 1, true);
-    join_all(READERS);
+    join_all(repeats(READERS));
     thread_join(&writer);
     OK(pthread_rwlock_trywrlock(&rwlock));
     OK(pthread_rwlock_unlock(&rwlock));

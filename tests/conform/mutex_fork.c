@@ -165,7 +165,7 @@ START_TEST(fork_handlers_keep_a_mutex_usable_under_contention)
     ck_assert_int_eq(pthread_atfork(before_fork, after_in_parent, after_in_child), 0);
     for (int i = 0; i < 3; i++)
         thread_start(&threads[i], count_until_stopped, NULL);
-    for (int i = 0; i < FORKS; i++)
+    for (int i = 0; i < repeats(FORKS); i++)
         child_join(child_start(use_it, NULL));
     raise_flag(&stop, 1);
     for (int i = 0; i < 3; i++)
@@ -184,7 +184,7 @@ START_TEST(a_fork_during_contention_leaves_other_mutexes_usable)
     memcpy(&busy, &shared, sizeof busy);
     for (int i = 0; i < 3; i++)
         thread_start(&threads[i], count_until_stopped, NULL);
-    for (int i = 0; i < FORKS; i++) {
+    for (int i = 0; i < repeats(FORKS); i++) {
         pid_t pid = fork();
         ck_assert_int_ge(pid, 0);
         if (pid == 0) {

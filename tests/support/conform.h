@@ -103,6 +103,17 @@ __attribute__((unused)) static bool is_soak(void)
     return soak && *soak && strcmp(soak, "0") != 0;
 }
 
+/* How often to do what only repeats, and of what many are needed: an emulator, which works a
+ * millisecond to start a thread, gets through a tenth. The build of Check for a target tells. */
+__attribute__((unused)) static int repeats(int count)
+{
+#ifdef EMULATOR_SYS_FUTEX
+    return (count + 9) / 10;
+#else
+    return count;
+#endif
+}
+
 /* ---- time ---- */
 
 /* The shortest pause of a loop. */
