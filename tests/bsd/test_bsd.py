@@ -23,6 +23,11 @@ import unittest
 
 import targets
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+
+from seeded import changed_text  # noqa: E402
+
 # Seconds. A program ends its tests by itself much earlier.
 LIMIT = 200
 # In place of each test's own limit while mistakes are looked for: what hangs is noticed soon. The
@@ -134,14 +139,13 @@ class Bsd(unittest.TestCase):
         self.expect_pass("crowd", FASTSYNC_DISTURB="1")
 
     def test_seeded_mistakes_are_noticed(self):
-        here = os.path.dirname(os.path.abspath(__file__))
-        with open(os.path.join(here, "mistakes.toml"), "rb") as file:
+        with open(os.path.join(HERE, "mistakes.toml"), "rb") as file:
             mistakes = [mistake for mistake in tomllib.load(file)["mistake"]
                         if mistake["system"] in ("all", self.target.system)]
         self.assertGreaterEqual(len(mistakes), 5)
         for name in ("contract", "crowd"):
             self.target.program(name, self.programs[name])
-        nothing = {"name": "none", "file": mistakes[0]["file"], "old": "", "new": ""}
+        nothing = {"name": "none", "file": mistakes[0]["file"]}
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             noticed = list(pool.map(self.noticed_by, [nothing] + mistakes,
                                     range(len(mistakes) + 1)))
@@ -155,16 +159,12 @@ class Bsd(unittest.TestCase):
         """The program that fails with this mistake, or "" when all pass."""
         plain = self.target
         overlay = os.path.join(plain.out, f"mistake{number}")
-        with open(os.path.join(plain.source, mistake["file"]), encoding="utf-8") as file:
-            text = file.read()
-        if mistake["old"]:
-            if text.count(mistake["old"]) != 1:
-                raise ValueError(f"{mistake['name']}: not once in {mistake['file']}")
-            text = text.replace(mistake["old"], mistake["new"])
-        changed = os.path.join(overlay, mistake["file"])
-        os.makedirs(os.path.dirname(changed))
-        with open(changed, "w", encoding="utf-8") as file:
-            file.write(text)
+        if "old" in mistake:
+            changed = os.path.join(overlay, mistake["file"])
+            os.makedirs(os.path.dirname(changed))
+            with open(changed, "w", encoding="utf-8") as file:
+                file.write(changed_text(mistake["name"], plain.source, mistake["file"],
+                                        mistake["old"], mistake["new"]))
         target = targets.Target(plain.system, plain.processor, plain.source, overlay, plain.names,
                                 plain.defines)
         for path in plain.objects():

@@ -22,14 +22,14 @@ import tomllib
 from dataclasses import dataclass, field
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+
+from seeded import Wrong, changed_text  # noqa: E402
+
 LIBRARY = "src/libfastsync.dylib"
 BEFORE_14_4 = ["--without", "os_sync_wait_on_address"]
 HUNG = 124  # the loader's status when the time is up
 DEADLOCKED = 3
-
-
-class Wrong(Exception):
-    """The list, the sources or the build are not as they should be."""
 
 
 @dataclass
@@ -43,13 +43,7 @@ class Mistake:
     harmless: bool = False
 
     def text(self, root):
-        with open(os.path.join(root, self.file), encoding="utf-8") as file:
-            text = file.read()
-        found = text.count(self.old)
-        if found != 1:
-            raise Wrong(f"{self.name}: its old text occurs {found} times in {self.file}, not once: "
-                        "the source has changed")
-        return text.replace(self.old, self.new)
+        return changed_text(self.name, root, self.file, self.old, self.new)
 
 
 @dataclass

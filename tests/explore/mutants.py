@@ -21,16 +21,16 @@ import tomllib
 from dataclasses import dataclass, field
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+
+from seeded import Wrong, changed_text  # noqa: E402
+
 FLAGS = ("-std=gnu11 -D_GNU_SOURCE -O2 -g -fPIC -fvisibility=hidden -fsanitize=thread -w").split()
 LINK = "-shared -Wl,-z,now".split()
 # The module's sources: folder below the root of the project, and what is left out there.
 FOLDERS = ("src/lock", "tests/explore/sim", "tests/explore/scenarios", "tests/explore/models")
 LIMIT = 120  # seconds of exploring, for one mutant
 MODES = ("sc", "tso", "weak")
-
-
-class Wrong(Exception):
-    """The list, the sources or the explorer are not as they should be."""
 
 
 @dataclass
@@ -102,17 +102,7 @@ def source_of(mutant):
 
 
 def mutated_text(mutant, root):
-    path = os.path.join(root, source_of(mutant))
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as error:
-        raise Wrong(f"{mutant.name}: {error}") from None
-    found = text.count(mutant.old)
-    if found != 1:
-        raise Wrong(f"{mutant.name}: its old text occurs {found} times in {source_of(mutant)}, "
-                    "not once: the source has changed")
-    return text.replace(mutant.old, mutant.new)
+    return changed_text(mutant.name, root, source_of(mutant), mutant.old, mutant.new)
 
 
 # ---- building -------------------------------------------------------------------------------------
