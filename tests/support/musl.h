@@ -68,6 +68,7 @@ __attribute__((unused)) static void *musl_find(const char *name)
     return found;
 }
 
+/* A time that time_t cannot hold becomes the last or the first that it can. */
 __attribute__((unused)) static struct timespec musl_carry(const struct timespec *at,
                                                           clockid_t clock, clockid_t other)
 {
@@ -76,15 +77,17 @@ __attribute__((unused)) static struct timespec musl_carry(const struct timespec 
         return carried;
     clock_gettime(clock, &here);
     clock_gettime(other, &there);
-    carried.tv_sec += there.tv_sec - here.tv_sec;
+    time_t seconds = there.tv_sec - here.tv_sec;
     carried.tv_nsec += there.tv_nsec - here.tv_nsec;
     if (carried.tv_nsec < 0) {
         carried.tv_nsec += 1000000000;
-        carried.tv_sec--;
+        seconds--;
     } else if (carried.tv_nsec >= 1000000000) {
         carried.tv_nsec -= 1000000000;
-        carried.tv_sec++;
+        seconds++;
     }
+    if (__builtin_add_overflow(at->tv_sec, seconds, &carried.tv_sec))
+        carried.tv_sec = seconds > 0 ? INT64_MAX : INT64_MIN; /* a time_t of 64 bits */
     return carried;
 }
 
