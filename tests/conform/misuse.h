@@ -272,11 +272,14 @@ static bool is_worse(const struct rows *rows, const struct verdict *libc, int ro
     return libc[row].end == RETURNS && verdicts[row].end != RETURNS && !rows->may_sleep(row);
 }
 
-/* Sleeping and spinning are seen again, with patience, each time; or the row is not worse. */
+/* Sleeping and spinning are seen again, with patience, each time, and so is death where libc only
+ * sleeps, since which of the two it is may depend on who comes first; or the row is not worse. */
 static bool is_worse_each_time(const struct rows *rows, const struct verdict *libc, int row)
 {
     bool worse = is_worse(rows, libc, row);
-    for (int i = 0; i < MORE_TRIES && worse && verdicts[row].end != DIES; i++) {
+    for (int i = 0; i < MORE_TRIES && worse; i++) {
+        if (verdicts[row].end == DIES && libc[row].end != SLEEPS)
+            break;
         patience = MORE_PATIENCE;
         verdicts[row] = (struct verdict){NOT_RUN, 0};
         run_rows(rows); /* all the others have verdicts */
