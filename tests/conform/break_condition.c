@@ -122,7 +122,7 @@ START_TEST(a_signalled_waiter_runs_when_another_thread_unlocks)
     struct thread waiter;
     make_mutex(&mutex, &mutex_kinds[_i]);
     thread_start(&waiter, gate_take, &gate);
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0; round < repeats(50); round++) {
         gate_await_waiting(&gate, 1);
         signal_and_hold();
         in_thread(unlock_it, NULL);
@@ -193,7 +193,7 @@ START_TEST(a_waiter_that_gives_up_as_the_memory_goes_touches_nothing)
     struct thread threads[WAITERS];
     long us[WAITERS];
     make_mutex(&mutex, &mutex_kinds[_i]);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS; round += ROUNDS / repeats(ROUNDS)) {
         brief = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         REQUIRE(brief != MAP_FAILED, "mmap: %s", strerror(errno));
         OK(pthread_cond_init(brief, NULL));
@@ -225,7 +225,7 @@ START_TEST(a_broadcast_reaches_waiters_with_two_mutexes_at_once)
     struct thread one[WAITERS], other[WAITERS];
     make_mutex(&mutex, &mutex_kinds[_i]);
     make_mutex(&second_mutex, &mutex_kinds[_i]);
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0; round < repeats(50); round++) {
         start_many(one, WAITERS, gate_take, &gate);
         start_many(other, WAITERS, gate_take, &second);
         gate_await_waiting(&gate, WAITERS);

@@ -115,7 +115,7 @@ static void take_turns(void)
 START_TEST(a_mutex_excludes_while_a_process_shared_wait_begins_to_use_it)
 {
     struct thread hammers[HAMMERS], private_waiter, shared_waiters[2];
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < repeats(ROUNDS); round++) {
         make_mutex(&mutex, &mutex_kinds[_i]);
         make_conditions();
         counter = expected = turns = stop = 0;

@@ -35,7 +35,7 @@ static void init_table(struct table *t, int robust, int protocol)
 static int play(struct table *t, int me)
 {
     int errors = 0;
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < repeats(ROUNDS); i++) {
         errors += pthread_mutex_lock(&t->mutex) != 0;
         struct timespec deadline = deadline_in_ms(CLOCK_MONOTONIC, 50000);
         while (t->turn != me && errors == 0)
@@ -76,7 +76,7 @@ START_TEST(parent_and_forked_child_take_turns)
     pid_t child = child_start(play_second, t);
     ck_assert_int_eq(play(t, 0), 0);
     child_join(child);
-    ck_assert_int_eq(t->rounds, 2 * ROUNDS);
+    ck_assert_int_eq(t->rounds, 2 * repeats(ROUNDS));
     OK(pthread_cond_destroy(&t->cond));
     OK(pthread_mutex_destroy(&t->mutex));
 }
@@ -119,7 +119,7 @@ START_TEST(a_program_executed_without_the_preload_takes_turns)
     }
     ck_assert_int_eq(play(t, 0), 0);
     child_join(child);
-    ck_assert_int_eq(t->rounds, 2 * ROUNDS);
+    ck_assert_int_eq(t->rounds, 2 * repeats(ROUNDS));
     OK(pthread_cond_destroy(&t->cond));
     OK(pthread_mutex_destroy(&t->mutex));
 }
@@ -267,7 +267,7 @@ START_TEST(a_child_forked_at_any_moment_finds_no_internal_lock_held)
     int numbers[3] = {0, 1, 2};
     for (int i = 0; i < 3; i++)
         thread_start(&t[i], be_busy, &numbers[i]);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < repeats(100); i++)
         child_join(child_start(use_fresh, NULL));
     OK(pthread_mutex_lock(&busy_mutex));
     busy_stop = 1;
