@@ -67,23 +67,31 @@ class Judged(unittest.TestCase):
 class List(unittest.TestCase):
     def test_every_entry_names_checks_that_exist(self):
         sources = {}
-        for suite in targets.SUITES:
+        for suite in targets.SUITES + targets.MORE_SUITES:
             folder = os.path.join(ROOT, 'tests', suite)
             for name in os.listdir(folder):
                 with open(os.path.join(folder, name), encoding='utf-8') as file:
                     sources[suite] = sources.get(suite, '') + file.read()
         for entry in limits.read():
             suite = entry.program.partition('_')[0]
+            text = sources.get(suite, sources['stress'])
             for check in entry.checks:
                 with self.subTest(program=entry.program, check=check):
                     name = check.partition(':')[0]
                     self.assertTrue(name == limits.ALL or
-                                    re.search(rf'\b{name}\b', sources[suite]))
+                                    re.search(rf'\b{name}\b', text))
 
     def test_every_entry_names_targets_that_exist(self):
         known = {*targets.read(), 'emulated'}
         for entry in limits.read():
             self.assertLessEqual(set(entry.targets), known)
+
+    def test_more_suites_are_for_targets_that_name_them(self):
+        known = targets.read()
+        self.assertTrue(known['musl'].has('programs', 'musl_programs'))
+        self.assertTrue(known['musl'].has('stress', 'mutex (fastsync)'))
+        self.assertFalse(known['musl'].has('stress', 'mutex (libc)'))
+        self.assertEqual(known['i386'].suites, targets.SUITES)
 
     def test_every_target_has_a_cross_file(self):
         for target in targets.read().values():

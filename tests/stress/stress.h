@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#ifndef __GLIBC__
+#include "musl.h"
+#endif
 #include "watchdog.h"
 
 enum {

@@ -11,6 +11,8 @@ import tomllib
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SUITES = ('unit', 'conform', 'preload')
+# What only some targets have, by their entry `more`.
+MORE_SUITES = ('stress', 'programs')
 # Most of the programs sleep most of the time.
 PROCESSES = 6
 
@@ -22,24 +24,29 @@ class Target:
         self.full = entry['full']
         self.patience = entry.get('patience', 1)
         self.part = dict(part, **entry.get('part', {}))
+        self.more = entry.get('more', {})
+        self.suites = SUITES + (MORE_SUITES if self.more else ())
         self.cross = configparser.ConfigParser(interpolation=None)
         self.cross.read(self.cross_file, encoding='utf-8')
         constants = self._section('constants')
         self.triplet = constants.get('triplet', '').strip("'")
         self.emulated = 'exe_wrapper' in self._section('binaries')
+        compiler = self._section('binaries')['c'].replace('triplet + ', '').strip("'")
+        self.compiler = self.triplet + compiler if self.triplet else compiler
 
     def _section(self, name):
         return dict(self.cross[name]) if self.cross.has_section(name) else {}
 
     def has(self, suite, test):
         """Whether the test is one of those that are run without options."""
+        if suite in MORE_SUITES:
+            return suite in self.more['suites'] or test in self.more['tests']
         return self.full or suite in self.part['suites'] or test.partition(' (')[0] in self.part['tests']
 
     def missing(self):
         """The first program that is needed and not there, or None."""
         binaries = self._section('binaries')
-        compiler = binaries['c'].replace('triplet + ', '').strip("'")
-        needed = [self.triplet + compiler if self.triplet else compiler]
+        needed = [self.compiler]
         if self.emulated:
             needed.append(binaries['exe_wrapper'].strip('[').split(',')[0].strip("'"))
         return next((program for program in needed if not shutil.which(program)), None)
