@@ -39,8 +39,6 @@ static uint32_t decide_from(const struct fs_switches *from)
     if (!(bits & FS_DIVERT_LIBC) && fs_switch_read(from, "FASTSYNC_PI", false))
         fs_report("FASTSYNC_PI=1 is ignored: macOS lends no priority to the holder of a word",
                   (char *)0);
-    fs_settings.requeue = false; /* nobody can be moved, nor one of several be woken by a bit */
-    fs_settings.requeue_pi = false;
     fs_settings.spin = fs_switch_read_number(from, "FASTSYNC_SPIN", FS_SPIN_MAX, FS_SPIN_DEFAULT);
     fs_settings.processors = fs_system_processor_count();
     fs_environment.verbose = fs_switch_read(from, "FASTSYNC_VERBOSE", false);

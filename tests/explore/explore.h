@@ -29,7 +29,7 @@ struct explore_world {
     uint8_t interrupts; /* a signal handler runs in a sleeper: EINTR, or (without a deadline) the
                            call begins anew on its original word with its original value */
     uint8_t timeouts;   /* the deadline of a sleeper that has one comes, at any moment */
-    uint8_t jumps;      /* two milliseconds pass while somebody looks at the clock */
+    uint8_t jumps;      /* 20 milliseconds pass while somebody looks at the clock */
     uint8_t deaths;     /* a thread marked mortal dies, also between two plain accesses */
     uint8_t aborts;     /* a restartable sequence is preempted */
     uint8_t retries;    /* the kernel answers EAGAIN to a call on a PI word */

@@ -106,6 +106,10 @@ int fs_futex_wake_bitset(fs_word *w, int count, uint32_t bits, enum fs_scope sco
     world_event(EVENT_WAKE, session.current, w, NULL, bits, (uint64_t)(uint32_t)count);
     if (futex_best(w, INHERITING, FS_MATCH_ANY, scope) != 0)
         return 0;
+    if (session.without_wake_bits && bits != FS_MATCH_ANY) {
+        futex_wake_matching(w, count > 0 ? FS_WAKE_ALL : 0, FS_MATCH_ANY, scope);
+        return 0; /* perhaps none of those meant */
+    }
     return futex_wake_matching(w, count, bits, scope);
 }
 

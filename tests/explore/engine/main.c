@@ -56,6 +56,7 @@ static void load(const char *path)
     module = dlsym(handle, "explore_module");
     if (!module)
         options_refuse("not a module of this explorer: ", path);
+    session.without_wake_bits = module->without_wake_bits;
     dl_iterate_phdr(note_segments, absolute);
 }
 

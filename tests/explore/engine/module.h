@@ -7,6 +7,7 @@
 
 struct explore_module {
     const struct explore_scenario *const *scenarios; /* one table per file; ends with null */
+    bool without_wake_bits; /* the locks were compiled for a kernel whose sleepers have no bits */
     void *locals; /* the section that the simulated compiler.h puts thread-local variables in */
     void *locals_end;
 };

@@ -16,8 +16,8 @@
 #define WIPED_MAX 5u
 #define LOCALS_MAX 64u
 
-#define CLOCK_JUMP_MS 2
-#define CLOCK_END_MS 100    /* the clock does not run on by itself beyond this */
+#define CLOCK_JUMP_MS 20    /* more than a waiter is patient: FS_HUNGER_NS of word_lock.c */
+#define CLOCK_END_MS 1000   /* the clock does not run on by itself beyond this */
 #define DEADLINE_MS 1000000 /* what explore_deadline returns */
 
 enum thread_state {
@@ -106,8 +106,9 @@ extern struct world world;
 struct session {
     const struct explore_scenario *scenario;
     enum explore_mode mode;
-    unsigned current; /* the running thread; EXPLORE_NOBODY outside */
-    bool outside;     /* in start, check, observe or finish */
+    bool without_wake_bits; /* of struct explore_module */
+    unsigned current;       /* the running thread; EXPLORE_NOBODY outside */
+    bool outside;           /* in start, check, observe or finish */
     bool tracing;
     bool failed;
     const void *where; /* tracing: the caller of the access under way */

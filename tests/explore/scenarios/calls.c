@@ -68,8 +68,6 @@ void call_set_up(unsigned spin, unsigned processors)
 {
     fs_settings.spin = spin;
     fs_settings.processors = processors;
-    fs_settings.requeue = true;
-    fs_settings.requeue_pi = true;
     call_name_cancellation();
 }
 

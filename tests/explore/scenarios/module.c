@@ -49,8 +49,15 @@ static const struct explore_scenario *const scenarios[] = {
 extern char __start_sim_thread_locals[]; /* NOLINT: the linker's names */
 extern char __stop_sim_thread_locals[];  /* NOLINT */
 
+#ifdef FS_WITHOUT_WAKE_BITS
+#define WITHOUT_WAKE_BITS true
+#else
+#define WITHOUT_WAKE_BITS false
+#endif
+
 const struct explore_module explore_module = {
     .scenarios = scenarios,
+    .without_wake_bits = WITHOUT_WAKE_BITS,
     .locals = __start_sim_thread_locals,
     .locals_end = __stop_sim_thread_locals,
 };

@@ -13,7 +13,7 @@
 #include "lock/word_lock.h"
 
 #define WATCH_WORDS 3  /* at once */
-#define WATCH_COUNTS 2 /* counters of a word's moved members that are awake */
+#define WATCH_COUNTS 5 /* counters of a word's moved members that are awake */
 
 /* ---- in start, or whenever nobody uses the word ---------------------------------- */
 
