@@ -52,10 +52,20 @@ static struct table *get_table(void)
     return FS_LIKELY(table != NULL) ? table : make_table();
 }
 
+/* As the system does it elsewhere. The fork may be a signal handler's that interrupted a wait, so
+   the memory stays where the waiter below will look. */
 void fs_groups_reset(void)
 {
-    if (!fs_load_acquire(&is_wiped_by_system))
-        fs_store_pointer_release(&the_table, NULL);
+    struct table *table = fs_load_pointer_acquire(&the_table);
+    struct chunk *next;
+
+    if (!table || fs_load_acquire(&is_wiped_by_system))
+        return;
+    for (struct chunk *chunk = fs_load_pointer_acquire(&table->chunks); chunk; chunk = next) {
+        next = chunk->next;
+        memset(chunk, 0, sizeof *chunk);
+    }
+    memset(table, 0, sizeof *table);
 }
 
 struct fs_bucket *fs_bucket_of(const void *condition, enum fs_table_kind kind)

@@ -171,7 +171,7 @@ void fs_groups_visit_thread(const void *thread,
                             void (*visit)(struct fs_slot *slot, const void *thread,
                                           enum fs_table_kind kind));
 
-/* In a fork child, where the system does not wipe: forget all waiters. */
+/* In a fork child: wipes the memory if the system does not. */
 void fs_groups_reset(void);
 
 #endif

@@ -3,6 +3,7 @@
    threads at once lose no signal. */
 #include "condition_place.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,6 +126,81 @@ START_TEST(a_fork_child_has_no_waiters)
 }
 END_TEST
 
+#ifndef FS_TEST_GENERIC
+/* On a system where a fork wipes nothing. */
+void *__wrap_fs_system_map_wiped(size_t size, bool *wiped);
+void *__real_fs_system_map_wiped(size_t size, bool *wiped);
+
+static bool fork_wipes_nothing;
+
+void *__wrap_fs_system_map_wiped(size_t size, bool *wiped)
+{
+    void *memory;
+
+    if (!fork_wipes_nothing)
+        return __real_fs_system_map_wiped(size, wiped);
+    memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *wiped = false;
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static fs_word forked; /* the child, in the parent */
+static bool is_child;
+
+/* The child may take ten seconds. */
+static void fork_below_the_wait(int number)
+{
+    pid_t child = fork();
+
+    is_child = child == 0;
+    if (is_child) {
+        signal(SIGALRM, SIG_DFL);
+        alarm(10);
+        fs_groups_reset(); /* as the library's handler does */
+    } else {
+        fs_store_release(&forked, (uint32_t)child);
+    }
+}
+
+/* The wait ends there, and the next finds nobody. */
+static int wait_and_fork(void *arg)
+{
+    struct waiter *w = arg;
+    struct place *place = w->place;
+    struct fs_deadline soon = moment(FS_CLOCK_MONOTONIC, 1);
+    int err = wait_once(w);
+
+    if (!is_child)
+        return err;
+    *w = (struct waiter){.place = place, .move = w->move, .deadline = &soon};
+    _exit(err != 0 || look_as_a_child(place) != 0 || wait_once(w) != ETIMEDOUT);
+}
+
+/* The loop index: 1, the wait has a deadline. */
+START_TEST(a_fork_below_a_wait_ends_it_in_the_child)
+{
+    struct fs_deadline late = moment(FS_CLOCK_MONOTONIC, 100000);
+    struct place place = {.inside = 0};
+    struct waiter others[2];
+    struct waiter w = {.place = &place, .move = FS_MOVE_BY_OWNER, .deadline = _i ? &late : NULL};
+    pid_t child;
+    int status;
+
+    fork_wipes_nothing = true;
+    signal(SIGUSR2, fork_below_the_wait);
+    put_all_to_sleep(others, 2, &place, FS_MOVE_BY_OWNER);
+    sleeper_put_to_sleep(&w.sleeper, wait_and_fork, &w);
+    pthread_kill(w.sleeper.thread, SIGUSR2);
+    EVENTUALLY((child = (pid_t)fs_load_acquire(&forked)) != 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    fs_condition_broadcast(&place.cond);
+    expect_all_end(others, 2);
+    expect_end(&w, 0);
+}
+END_TEST
+#endif
+
 /* ---- many ------------------------------------------------------------------------------ */
 
 #define CROWD 6
@@ -196,6 +272,12 @@ static TCase *memory_case(void)
     tcase_add_loop_test(tests, the_last_waiter_may_free_condition_variable_and_mutex, 0, 4);
     tcase_add_loop_test(tests, whose_the_mutex_is_is_asked_while_its_waiters_are_queued, 0, 2);
     tcase_add_test(tests, a_fork_child_has_no_waiters);
+#ifdef FS_TEST_GENERIC
+    printf(
+        "SKIP a_fork_below_a_wait_ends_it_in_the_child: a handler ends no wait of that backend\n");
+#else
+    tcase_add_loop_test(tests, a_fork_below_a_wait_ends_it_in_the_child, 0, 2);
+#endif
     tcase_add_loop_test(tests, no_signal_is_lost_among_timeouts_and_broadcasts, 0, 16);
     return tests;
 }
