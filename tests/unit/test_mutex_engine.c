@@ -470,6 +470,36 @@ START_TEST(a_sleeper_from_before_the_turn_over_gets_the_mutex)
 }
 END_TEST
 
+/* A condition variable knows its waiters' mutex by the word alone. */
+START_TEST(a_mutex_is_found_by_its_word)
+{
+    struct fs_mutex row[3] = {fresh(kind_of(_i)), fresh(kind_of(_i)), fresh(kind_of(_i))};
+    struct fs_mutex *m = &row[1];
+
+    ck_assert_ptr_eq(fs_mutex_of_word(&m->word), m);
+    ck_assert_int_eq(lock(m), 0);
+    ck_assert_uint_ne(fs_load_relaxed(&m->word), 0);
+    ck_assert(fs_mutex_is_mine(fs_mutex_of_word(&m->word)));
+    ck_assert_int_eq(unlock(m), 0);
+    ck_assert(!fs_mutex_is_mine(fs_mutex_of_word(&m->word)));
+}
+END_TEST
+
+/* Where it has to be: other processes, the kernel and libc's own unlock look there. */
+START_TEST(the_word_lies_where_the_C_library_has_its_own)
+{
+    union {
+        pthread_mutex_t theirs;
+        struct fs_mutex ours;
+    } mutex = {.theirs = PTHREAD_MUTEX_INITIALIZER};
+
+    ck_assert_int_eq(pthread_mutex_lock(&mutex.theirs), 0);
+    ck_assert_uint_ne(fs_load_relaxed(&mutex.ours.word), 0);
+    ck_assert_int_eq(pthread_mutex_unlock(&mutex.theirs), 0);
+    ck_assert_uint_eq(fs_load_relaxed(&mutex.ours.word), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mutex engine");
@@ -501,6 +531,8 @@ int main(void)
         tests, a_mutex_is_turned_over_only_while_held_and_by_the_owner_its_type_knows, 0, TYPES);
     tcase_add_loop_test(tests, only_a_private_word_is_turned_over, 0, KINDS);
     tcase_add_loop_test(tests, a_sleeper_from_before_the_turn_over_gets_the_mutex, 0, TYPES);
+    tcase_add_loop_test(tests, a_mutex_is_found_by_its_word, 0, KINDS);
+    tcase_add_test(tests, the_word_lies_where_the_C_library_has_its_own);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
