@@ -305,6 +305,23 @@ static void a_sleeper_is_woken_and_errno_is_kept(void)
         check_join(threads[i]);
 }
 
+/* POSIX: EINVAL, where the protocol is PTHREAD_PRIO_NONE. */
+static void a_mutex_without_a_protocol_has_no_ceiling(void)
+{
+    pthread_mutex_t mutexes[] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_RECURSIVE_MUTEX_INITIALIZER,
+                                 PTHREAD_ERRORCHECK_MUTEX_INITIALIZER};
+    int ceiling = 7;
+
+    for (unsigned i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++) {
+        CHECK_INT(pthread_mutex_getprioceiling(&mutexes[i], &ceiling), EINVAL);
+        CHECK_INT(pthread_mutex_setprioceiling(&mutexes[i], 31, &ceiling), EINVAL);
+        CHECK_INT(ceiling, 7);
+        CHECK_INT(pthread_mutex_lock(&mutexes[i]), 0);
+        CHECK_INT(pthread_mutex_getprioceiling(&mutexes[i], &ceiling), EINVAL);
+        CHECK_INT(pthread_mutex_unlock(&mutexes[i]), 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_case cases[] = {
@@ -317,6 +334,7 @@ int main(int argc, char **argv)
         CHECK_CASE(threads_that_meet_at_a_fresh_mutex_exclude_each_other),
         CHECK_CASE(contended_counters_are_exact),
         CHECK_CASE(a_sleeper_is_woken_and_errno_is_kept),
+        CHECK_CASE_OF_LIBRARY(a_mutex_without_a_protocol_has_no_ceiling),
         CHECK_END,
     };
 
