@@ -64,7 +64,7 @@ static void watch(void)
 static void nearly_full(void)
 {
     set_up();
-    for (unsigned i = 0; i < FS_GROUP_SLOTS - 1; i++)
+    for (unsigned i = 1; i < FS_GROUP_SLOTS; i++)
         leave_late(&cond.first, &mutex.word);
     watch();
 }
@@ -72,7 +72,7 @@ static void nearly_full(void)
 static void nearly_full_and_two(void)
 {
     set_up();
-    for (unsigned i = 0; i < FS_GROUP_SLOTS - 1; i++)
+    for (unsigned i = 1; i < FS_GROUP_SLOTS; i++)
         leave_late(&cond.first, &mutex.word);
     call_join_for(0, &cond.first, &mutex);
     call_join_for(1, &cond.first, &mutex);
