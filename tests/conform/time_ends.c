@@ -43,11 +43,17 @@ static void require(struct trial *t, struct timespec deadline, int want)
             errno);
 }
 
+#ifdef __GLIBC__
+#define IS_GLIBCS_CALL (!under_library())
+#else
+#define IS_GLIBCS_CALL false
+#endif
+
 /* The kernel refuses a time before the epoch for a priority-inheriting mutex, and glibc passes that
  * on. POSIX knows no invalid seconds: such a time is past, and so the library has it. */
 static int before_the_epoch(const struct trial *t)
 {
-    bool refused = t->call == call_mutex && is_pi(&mutex_kinds[t->kind]) && !under_library();
+    bool refused = t->call == call_mutex && is_pi(&mutex_kinds[t->kind]) && IS_GLIBCS_CALL;
     return refused ? EINVAL : ETIMEDOUT;
 }
 
@@ -82,7 +88,7 @@ static int invalid_before_the_epoch(const struct trial *t)
     bool seconds_first =
         t->call == call_mtx || (t->call == call_mutex && !is_pi(&mutex_kinds[t->kind]) &&
                                 !is_robust(&mutex_kinds[t->kind]));
-    return seconds_first && !under_library() ? ETIMEDOUT : EINVAL;
+    return seconds_first && IS_GLIBCS_CALL ? ETIMEDOUT : EINVAL;
 }
 
 static void *find_it_invalid(void *argument)
