@@ -9,15 +9,21 @@
 #define FS_ALWAYS_INLINE static inline __attribute__((always_inline))
 #define FS_COLD __attribute__((cold, noinline))
 #define FS_NOINLINE __attribute__((noinline))
+#ifdef _WIN32 /* where nothing is visible unless it is exported */
+#define FS_HIDDEN
+#define FS_EXPORT __declspec(dllexport)
+#else
 #define FS_HIDDEN __attribute__((visibility("hidden")))
 #define FS_EXPORT __attribute__((visibility("default")))
+#endif
 #define FS_UNUSED __attribute__((unused))
 #define FS_ALIGNED(n) __attribute__((aligned(n)))
 
 /* Of the static block: reached without a call, also before the loader is done. What is kept there
-   belongs to priorities, their inheritance and robust lists. macOS and OpenBSD have no such block,
-   and of those three nothing: all threads find the same value, so they share one variable. */
-#if defined(__APPLE__) || defined(__OpenBSD__)
+   belongs to priorities, their inheritance and robust lists. macOS, OpenBSD and Windows have no
+   such block, and of those three nothing: all threads find the same value, so they share one
+   variable. */
+#if defined(__APPLE__) || defined(__OpenBSD__) || defined(_WIN32)
 #define FS_THREAD_LOCAL
 #else
 #define FS_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))

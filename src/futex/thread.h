@@ -64,8 +64,10 @@ FS_ALWAYS_INLINE uint32_t fs_thread_id_at(uintptr_t offset)
 {
     uint32_t id;
 
-#if defined(__APPLE__) && defined(__x86_64__)
+#if (defined(__APPLE__) || defined(_WIN32)) && defined(__x86_64__)
     __asm__ volatile("movl %%gs:(%1), %0" : "=r"(id) : "r"(offset));
+#elif defined(_WIN32) && defined(__i386__)
+    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"(offset));
 #elif defined(__APPLE__)
     id = *(volatile uint32_t *)(fs_thread_words() + offset);
 #elif defined(__x86_64__)
