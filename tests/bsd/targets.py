@@ -122,7 +122,7 @@ class Target:
         common = [*HOST_COMPILERS[self.processor], "-std=gnu11", "-O1", "-g", "-pthread",
                   "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
                   *self.defines, f"-DFS_TARGET_{self.system.upper()}",
-                  f"-I{tests}/bsd/check", f"-I{tests}/unit", f"-I{tests}/support",
+                  f"-I{tests}/support/check", f"-I{tests}/unit", f"-I{tests}/support",
                   f"-I{self.source}/src", f"-I{self.source}/include"]
         ahead = ["-include", f"{tests}/bsd/target.h"]
         counts = [] if name == "contract" else ["-DFS_TARGET_COUNTS"]

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* As much of Check's interface as the unit tests use, for programs that are linked for a foreign
-   processor where Check is not installed: each test in a process of its own with a time limit, and
-   the same summary line at the end. */
-#ifndef FS_TESTS_BSD_CHECK_H
-#define FS_TESTS_BSD_CHECK_H
+   processor or system where Check is not installed: each test in a process of its own with a time
+   limit, and the same summary line at the end. How such a process is made is left to check_fork.h
+   and, for Windows, check_spawn.h. */
+#ifndef FS_TESTS_SUPPORT_CHECK_H
+#define FS_TESTS_SUPPORT_CHECK_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define CHECK_ENTRIES 64
@@ -64,30 +65,31 @@ typedef Suite SRunner;
             check_fail(__VA_ARGS__);                                                               \
     } while (0)
 #define ck_assert(condition) ck_assert_msg(condition, "%s", #condition)
-#define check_compare(type, format, a, relation, b)                                                \
+#define ck_assert_str_eq(a, b) ck_assert_msg(strcmp(a, b) == 0, "\"%s\" == \"%s\"", a, b)
+#define check_compare(type, format, a, relation, b, text)                                          \
     do {                                                                                           \
         type check_a = (type)(a);                                                                  \
         type check_b = (type)(b);                                                                  \
-        ck_assert_msg(check_a relation check_b, "%s: " format " " #relation " " format, #a,        \
+        ck_assert_msg(check_a relation check_b, "%s: " format " " #relation " " format, text,      \
                       check_a, check_b);                                                           \
     } while (0)
-#define ck_assert_int_eq(a, b) check_compare(intmax_t, "%jd", a, ==, b)
-#define ck_assert_int_ne(a, b) check_compare(intmax_t, "%jd", a, !=, b)
-#define ck_assert_int_lt(a, b) check_compare(intmax_t, "%jd", a, <, b)
-#define ck_assert_int_le(a, b) check_compare(intmax_t, "%jd", a, <=, b)
-#define ck_assert_int_gt(a, b) check_compare(intmax_t, "%jd", a, >, b)
-#define ck_assert_int_ge(a, b) check_compare(intmax_t, "%jd", a, >=, b)
-#define ck_assert_uint_eq(a, b) check_compare(uintmax_t, "%ju", a, ==, b)
-#define ck_assert_uint_ne(a, b) check_compare(uintmax_t, "%ju", a, !=, b)
-#define ck_assert_uint_lt(a, b) check_compare(uintmax_t, "%ju", a, <, b)
-#define ck_assert_uint_le(a, b) check_compare(uintmax_t, "%ju", a, <=, b)
-#define ck_assert_uint_gt(a, b) check_compare(uintmax_t, "%ju", a, >, b)
-#define ck_assert_uint_ge(a, b) check_compare(uintmax_t, "%ju", a, >=, b)
-#define ck_assert_ptr_eq(a, b) check_compare(const void *, "%p", a, ==, b)
+#define ck_assert_int_eq(a, b) check_compare(intmax_t, "%jd", a, ==, b, #a)
+#define ck_assert_int_ne(a, b) check_compare(intmax_t, "%jd", a, !=, b, #a)
+#define ck_assert_int_lt(a, b) check_compare(intmax_t, "%jd", a, <, b, #a)
+#define ck_assert_int_le(a, b) check_compare(intmax_t, "%jd", a, <=, b, #a)
+#define ck_assert_int_gt(a, b) check_compare(intmax_t, "%jd", a, >, b, #a)
+#define ck_assert_int_ge(a, b) check_compare(intmax_t, "%jd", a, >=, b, #a)
+#define ck_assert_uint_eq(a, b) check_compare(uintmax_t, "%ju", a, ==, b, #a)
+#define ck_assert_uint_ne(a, b) check_compare(uintmax_t, "%ju", a, !=, b, #a)
+#define ck_assert_uint_lt(a, b) check_compare(uintmax_t, "%ju", a, <, b, #a)
+#define ck_assert_uint_le(a, b) check_compare(uintmax_t, "%ju", a, <=, b, #a)
+#define ck_assert_uint_gt(a, b) check_compare(uintmax_t, "%ju", a, >, b, #a)
+#define ck_assert_uint_ge(a, b) check_compare(uintmax_t, "%ju", a, >=, b, #a)
+#define ck_assert_ptr_eq(a, b) check_compare(const void *, "%p", a, ==, b, #a)
 #define ck_assert_ptr_null(a) ck_assert_ptr_eq(a, NULL)
 #define ck_assert_ptr_nonnull(a) ck_assert_ptr_ne(a, NULL)
 #define ck_abort_msg(...) check_fail(__VA_ARGS__)
-#define ck_assert_ptr_ne(a, b) check_compare(const void *, "%p", a, !=, b)
+#define ck_assert_ptr_ne(a, b) check_compare(const void *, "%p", a, !=, b, #a)
 
 static inline Suite *suite_create(const char *name)
 {
@@ -147,28 +149,21 @@ static inline void tcase_add_loop_test_raise_signal(TCase *tests, const TTest *t
 #define srunner_ntests_failed(runner) ((runner)->failed)
 #define srunner_free(runner) ((void)(runner))
 
-/* Whether the test ended as it should. */
-static inline int check_run(const TCase *tests, const TTest *test, int index, int signal)
+static inline void check_do(const TCase *tests, const TTest *test, int index)
 {
-    int status = 0;
-    pid_t child;
-
-    fflush(NULL);
-    child = fork();
-    if (child == 0) {
-        alarm(tests->timeout);
-        if (tests->setup)
-            tests->setup();
-        test->body(index);
-        exit(0);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child)
-        return 0;
-    if (signal != 0 ? WIFSIGNALED(status) && WTERMSIG(status) == signal : status == 0)
-        return 1;
-    fprintf(stderr, "FAILED %s:%d, status %#x\n", test->name, index, (unsigned)status);
-    return 0;
+    if (tests->setup)
+        tests->setup();
+    test->body(index);
+    exit(0);
 }
+
+/* check_run: whether the test, in a process of its own, ended as it should. check_begin: returns
+   unless this process is such a one. */
+#ifdef _WIN32
+#include "check_spawn.h"
+#else
+#include "check_fork.h"
+#endif
 
 /* FS_SKIP has a line "name: reason" for each test that cannot be done here. */
 static inline int check_skip(const TTest *test)
@@ -189,6 +184,7 @@ static inline void srunner_run_all(SRunner *runner, int mode)
     int checks = 0;
 
     (void)mode;
+    check_begin(runner);
     printf("Running suite(s): %s\n", runner->name);
     for (int i = 0; i < runner->count; i++)
         for (int j = 0; j < runner->cases[i]->count; j++)
