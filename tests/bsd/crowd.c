@@ -175,6 +175,7 @@ START_TEST(a_rwlock_admits_readers_or_one_writer)
 }
 END_TEST
 
+#ifndef _WIN32 /* which has no fork */
 static int wait_long(void *arg)
 {
     struct hall *hall = arg;
@@ -215,6 +216,7 @@ START_TEST(a_fork_child_waits_and_wakes_by_itself)
     ck_assert_int_eq(sleeper_join(&waiter), 0);
 }
 END_TEST
+#endif
 
 int main(void)
 {
@@ -226,7 +228,9 @@ int main(void)
     tcase_add_test(tests, a_condition_variable_loses_no_signal);
     tcase_add_test(tests, a_broadcast_leaves_nobody);
     tcase_add_test(tests, a_rwlock_admits_readers_or_one_writer);
+#ifndef _WIN32
     tcase_add_test(tests, a_fork_child_waits_and_wakes_by_itself);
+#endif
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

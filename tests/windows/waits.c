@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* See waits.h. Who waits is kept in a table whose entries are the words' addresses; a thread takes
-   one before it asks the system, and gives it back after. */
+/* See waits.h. Who waits is kept in a table: a thread puts its word there before it asks the
+   system, and takes it out after. A wake marks one entry of the word, or all, since the system does
+   not tell whom it has woken: any that leaves takes one mark with it. */
 #include "waits.h"
+
+#undef fs_futex_wake /* see target.h */
 
 #include <stdlib.h>
 
@@ -13,19 +16,64 @@
 BOOL WINAPI __real_WaitOnAddress(volatile void *address, void *expected, SIZE_T size, DWORD ms);
 BOOL WINAPI __wrap_WaitOnAddress(volatile void *address, void *expected, SIZE_T size, DWORD ms);
 
-static fs_pointer waiters[WAITERS_MAX];
-static waits_answer *the_answer;
+VOID WINAPI __real_WakeByAddressSingle(void *address);
+VOID WINAPI __wrap_WakeByAddressSingle(void *address);
+VOID WINAPI __real_WakeByAddressAll(void *address);
+VOID WINAPI __wrap_WakeByAddressAll(void *address);
+
+static struct waiter {
+    const volatile void *address; /* null: nobody */
+    bool woken;
+} waiters[WAITERS_MAX];
+
+static fs_word guard;
 static fs_word calls;
+static waits_answer *the_answer;
 
-static fs_pointer *enter(volatile void *address)
+static void lock(void)
 {
-    for (;;)
-        for (int i = 0; i < WAITERS_MAX; i++) {
-            void *nobody = NULL;
+    while (fs_exchange_acquire(&guard, 1) != 0)
+        SwitchToThread();
+}
 
-            if (fs_cas_pointer_acq_rel(&waiters[i], &nobody, (void *)(uintptr_t)address))
-                return &waiters[i];
-        }
+static void unlock(void)
+{
+    fs_store_release(&guard, 0);
+}
+
+/* One who waits on the word and has been woken or not; null where there is none. */
+static struct waiter *find(const volatile void *address, bool woken)
+{
+    for (int i = 0; i < WAITERS_MAX; i++)
+        if (waiters[i].address == address && waiters[i].woken == woken)
+            return &waiters[i];
+    return NULL;
+}
+
+static struct waiter *enter(const volatile void *address)
+{
+    struct waiter *me;
+
+    lock();
+    me = find(NULL, false);
+    if (!me)
+        abort();
+    me->address = address;
+    unlock();
+    return me;
+}
+
+static void leave(struct waiter *me)
+{
+    lock();
+    if (!me->woken) {
+        struct waiter *other = find(me->address, true);
+
+        if (other)
+            other->woken = false;
+    }
+    *me = (struct waiter){NULL, false};
+    unlock();
 }
 
 static bool is_disturbed(void)
@@ -41,7 +89,7 @@ BOOL WINAPI __wrap_WaitOnAddress(volatile void *address, void *expected, SIZE_T 
 {
     waits_answer *answer = __atomic_load_n(&the_answer, __ATOMIC_ACQUIRE);
     uint32_t error = answer ? answer(ms) : WAITS_ASK_THE_SYSTEM;
-    fs_pointer *entry;
+    struct waiter *me;
     BOOL result;
 
     if (error != WAITS_ASK_THE_SYSTEM) {
@@ -51,9 +99,9 @@ BOOL WINAPI __wrap_WaitOnAddress(volatile void *address, void *expected, SIZE_T 
     }
     if (is_disturbed())
         return TRUE;
-    entry = enter(address);
+    me = enter(address);
     result = __real_WaitOnAddress(address, expected, size, ms);
-    fs_store_pointer_release(entry, NULL);
+    leave(me);
     return result;
 }
 
@@ -62,22 +110,42 @@ void waits_answer_by(waits_answer *answer)
     __atomic_store_n(&the_answer, answer, __ATOMIC_RELEASE);
 }
 
-unsigned waits_on(const fs_word *w)
+VOID WINAPI __wrap_WakeByAddressSingle(void *address)
 {
-    unsigned count = 0;
+    struct waiter *one;
 
+    lock();
+    one = find(address, false);
+    if (one)
+        one->woken = true;
+    __real_WakeByAddressSingle(address);
+    unlock();
+}
+
+VOID WINAPI __wrap_WakeByAddressAll(void *address)
+{
+    lock();
+    for (struct waiter *one; (one = find(address, false));)
+        one->woken = true;
+    __real_WakeByAddressAll(address);
+    unlock();
+}
+
+int waits_on(const fs_word *w)
+{
+    int count = 0;
+
+    lock();
     for (int i = 0; i < WAITERS_MAX; i++)
-        count += fs_load_pointer_acquire(&waiters[i]) == w;
+        count += waiters[i].address == w && !waiters[i].woken;
+    unlock();
     return count;
 }
 
 int waits_count_woken(fs_word *w, int count, enum fs_scope scope)
 {
-    unsigned before = waits_on(w);
-    unsigned woken = count < 0 ? 0 : (unsigned)count < before ? (unsigned)count : before;
+    int before = waits_on(w);
 
-    (fs_futex_wake)(w, count, scope);
-    while (waits_on(w) > before - woken)
-        Sleep(1);
-    return (int)woken;
+    fs_futex_wake(w, count, scope);
+    return before - waits_on(w);
 }

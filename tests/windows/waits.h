@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands in front of WaitOnAddress in a test program (--wrap): it knows who waits on which
-   word, and a test can have it answer in the system's place. Where FASTSYNC_DISTURB is set it
-   returns at once every now and then, as the system may at any time. */
+/* What stands in front of WaitOnAddress and its like in a test program (--wrap): it knows who waits
+   on which word, and a test can have it answer in the system's place. Where FASTSYNC_DISTURB is set
+   it returns at once every now and then, as the system may at any time. */
 #ifndef FS_TESTS_WINDOWS_WAITS_H
 #define FS_TESTS_WINDOWS_WAITS_H
 
@@ -19,14 +19,10 @@ typedef uint32_t waits_answer(uint32_t timeout_ms);
 /* Null: the system answers. */
 void waits_answer_by(waits_answer *answer);
 
-/* How many threads wait on the word. */
-unsigned waits_on(const fs_word *w);
+/* How many threads wait on the word and have not been woken. */
+int waits_on(const fs_word *w);
 
-/* As fs_futex_wake, and returns how many have left their wait. None may come meanwhile. */
+/* As fs_futex_wake, and returns how many were woken. */
 int waits_count_woken(fs_word *w, int count, enum fs_scope scope);
-
-#ifdef FS_TEST_COUNTS /* for tests that count sleepers by waking them */
-#define fs_futex_wake(word, count, scope) waits_count_woken(word, count, scope)
-#endif
 
 #endif
