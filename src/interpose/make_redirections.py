@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Turns windows.list into the header of Windows' redirections.
+
+Usage: make_redirections.py LIST HEADER
+
+The header has one macro, FS_REDIRECTIONS(X), with a line X(module, name, ours, original, optional)
+for each function. A name that a second module has as well gets a variable of its own for that
+module's original: NAME_in_2.
+"""
+import re
+import sys
+
+
+def read_table(path):
+    """[(module, its name of the function, ours without fs_, its original's variable, optional)]"""
+    rows, module, seen = [], None, {}
+    with open(path, encoding="ascii") as table:
+        for number, line in enumerate(table, 1):
+            line = line.split("#")[0].strip()
+            section = re.fullmatch(r"\[([a-z0-9_.-]+\.dll)\]", line)
+            entry = re.fullmatch(r"(\?)?(\w+)(?:\s+(\w+))?", line)
+            if section:
+                module = section[1]
+            elif entry and module:
+                optional, name, ours = entry.groups()
+                if any(row[:2] == (module, name) for row in rows):
+                    sys.exit(f"{path}:{number}: {name} twice in {module}")
+                seen[name] = seen.get(name, 0) + 1
+                original = name if seen[name] == 1 else f"{name}_in_{seen[name]}"
+                rows.append((module, name, ours or name, original, bool(optional)))
+            elif line:
+                sys.exit(f"{path}:{number}: expected [MODULE] or [?]NAME [IMPLEMENTATION]")
+    return rows
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__.strip().splitlines()[2])
+    with open(sys.argv[2], "w", encoding="ascii") as out:
+        out.write("/* Generated from windows.list. */\n#define FS_REDIRECTIONS(X)")
+        for module, name, ours, original, optional in read_table(sys.argv[1]):
+            out.write(f' \\\n    X("{module}", {name}, {ours}, {original}, {int(optional)})')
+        out.write("\n")
+
+
+if __name__ == "__main__":
+    main()

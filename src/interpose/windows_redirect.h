@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Putting functions of ours in the place of other modules' exports, for all modules of the process:
+   what a transaction is and what it may be told. Which functions there are is settled by
+   windows.list; an implementation calls what it replaced as FS_ORIGINAL(pthread_mutex_lock)(mutex).
+ */
+#ifndef FS_INTERPOSE_WINDOWS_REDIRECT_H
+#define FS_INTERPOSE_WINDOWS_REDIRECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Any function: the one type that all others may be cast to without a warning. */
+typedef void (*fs_function)(void);
+
+struct fs_redirection {
+    const char *module; /* file name in lower case */
+    const char *name;
+    fs_function replacement;
+    fs_function *original; /* null in there as long as the module is not loaded, or lacks it */
+    bool optional;         /* the module may lack it */
+
+    /* Of the transaction. */
+    fs_function target;    /* what is put in the place: the replacement, or what counts and jumps */
+    uint32_t *export_slot; /* in the module's table of exports, and what was there */
+    uint32_t export_offset;
+};
+
+/* By which ways functions are found. All of them are taken, but for tests of one. */
+enum fs_redirect_ways {
+    FS_REDIRECT_IMPORTS = 1, /* import tables of the modules that are loaded */
+    FS_REDIRECT_LATER = 2,   /* modules that are loaded later */
+    FS_REDIRECT_LOOKUPS = 4, /* what fs_GetProcAddress answers */
+    FS_REDIRECT_EXPORTS = 8, /* the providers' export tables */
+    FS_REDIRECT_ALL = 15,
+};
+
+/* A transaction: begin, attach tables, commit. It allocates nothing and changes nothing before
+   commit. Modules that are not there yet are attached when they are loaded, each in a transaction
+   of its own. Only for the start of a process: nobody else redirects, and no lock is in use. */
+void fs_redirect_begin(enum fs_redirect_ways ways);
+
+/* count rows, which must stay where they are. */
+void fs_redirect_attach(struct fs_redirection *rows, size_t count);
+
+/* What failed, as the parts of one line; all null if nothing did. */
+struct fs_redirect_failure {
+    const char *what, *module, *name;
+};
+
+/* Puts everything in its place, or leaves all as it was and says in *failure why. */
+bool fs_redirect_commit(struct fs_redirect_failure *failure);
+
+/* The function's symbol as C names it, also where the calling convention decorates names. */
+#define FS_SYMBOL_OF(prefix, name) FS_SYMBOL_TEXT(prefix) #name
+#define FS_SYMBOL_TEXT(prefix) #prefix
+#define FS_SYMBOL(name) __asm__(FS_SYMBOL_OF(__USER_LABEL_PREFIX__, name))
+
+/* What was found in the place of fs_NAME. The second is for a name that no header declares. */
+#define FS_ORIGINAL(name) ((__typeof__(&name))fs_original_##name)
+#define FS_ORIGINAL_LIKE(name, other) ((__typeof__(&other))fs_original_##name)
+
+#include "redirections_generated.h"
+
+#define FS_DECLARE_ORIGINAL(module, name, ours, variable, optional)                                \
+    extern fs_function fs_original_##variable;
+FS_REDIRECTIONS(FS_DECLARE_ORIGINAL)
+
+/* The table of windows.list. */
+extern struct fs_redirection fs_redirections[];
+extern const size_t fs_redirection_count;
+
+#endif

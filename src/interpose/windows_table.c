@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of redirections, generated from windows.list, and the variables of the originals. The
+   replacements are declared here without their types: only their addresses are taken. */
+#include "interpose/windows_redirect.h"
+
+#define FS_DECLARE(module, name, ours, variable, optional) extern void fs_##ours(void);
+FS_REDIRECTIONS(FS_DECLARE)
+
+#define FS_DEFINE_ORIGINAL(module, name, ours, variable, optional)                                 \
+    fs_function fs_original_##variable;
+FS_REDIRECTIONS(FS_DEFINE_ORIGINAL)
+
+#define FS_ROW(module, name, ours, variable, optional)                                             \
+    {module, #name, fs_##ours, &fs_original_##variable, optional, fs_##ours, NULL, 0},
+struct fs_redirection fs_redirections[] = {FS_REDIRECTIONS(FS_ROW)};
+const size_t fs_redirection_count = sizeof(fs_redirections) / sizeof(fs_redirections[0]);
