@@ -57,3 +57,17 @@ size_t strlen(const char *text)
         end++;
     return (size_t)(end - text);
 }
+
+int strcmp(const char *a, const char *b)
+{
+    for (; *a && *a == *b; a++, b++)
+        ;
+    return (unsigned char)*a - (unsigned char)*b;
+}
+
+int strncmp(const char *a, const char *b, size_t size)
+{
+    for (; size > 0 && *a && *a == *b; a++, b++, size--)
+        ;
+    return size == 0 ? 0 : (unsigned char)*a - (unsigned char)*b;
+}
