@@ -4,9 +4,10 @@
 
 Usage: make_redirections.py LIST HEADER
 
-The header has one macro, FS_REDIRECTIONS(X), with a line X(module, name, ours, original, optional)
-for each function. A name that a second module has as well gets a variable of its own for that
-module's original: NAME_in_2.
+The header has a macro for each module, such as FS_REDIRECTIONS_kernel32(X), with a line
+X(module, name, ours, original, optional) for each function, and FS_REDIRECTIONS(X) for them all. A
+name that a second module has as well gets a variable of its own for that module's original:
+NAME_in_2.
 """
 import re
 import sys
@@ -37,11 +38,17 @@ def read_table(path):
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__.strip().splitlines()[2])
+    rows = read_table(sys.argv[1])
+    macros = []
     with open(sys.argv[2], "w", encoding="ascii") as out:
-        out.write("/* Generated from windows.list. */\n#define FS_REDIRECTIONS(X)")
-        for module, name, ours, original, optional in read_table(sys.argv[1]):
-            out.write(f' \\\n    X("{module}", {name}, {ours}, {original}, {int(optional)})')
-        out.write("\n")
+        out.write("/* Generated from windows.list. */\n")
+        for module in dict.fromkeys(row[0] for row in rows):
+            macros.append("FS_REDIRECTIONS_" + re.sub(r"\W", "_", module.removesuffix(".dll")))
+            out.write(f"#define {macros[-1]}(X)")
+            for _, name, ours, original, optional in (row for row in rows if row[0] == module):
+                out.write(f' \\\n    X("{module}", {name}, {ours}, {original}, {int(optional)})')
+            out.write("\n")
+        out.write("#define FS_REDIRECTIONS(X) " + " ".join(f"{macro}(X)" for macro in macros) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
+
 /* Any function: the one type that all others may be cast to without a warning. */
 typedef void (*fs_function)(void);
 
@@ -20,10 +22,13 @@ struct fs_redirection {
     fs_function *original; /* null in there as long as the module is not loaded, or lacks it */
     bool optional;         /* the module may lack it */
 
+    fs_function target; /* what is put in the place: the replacement, or what counts and jumps */
+
     /* Of the transaction. */
-    fs_function target;    /* what is put in the place: the replacement, or what counts and jumps */
-    uint32_t *export_slot; /* in the module's table of exports, and what was there */
-    uint32_t export_offset;
+    fs_word state;
+    uint32_t export_before, export_after; /* what stands in the slot of the table of exports */
+    uint32_t *export_slot;
+    uint8_t *base; /* of the module */
 };
 
 /* By which ways functions are found. All of them are taken, but for tests of one. */
@@ -35,15 +40,15 @@ enum fs_redirect_ways {
     FS_REDIRECT_ALL = 15,
 };
 
-/* A transaction: begin, attach tables, commit. It allocates nothing and changes nothing before
-   commit. Modules that are not there yet are attached when they are loaded, each in a transaction
-   of its own. Only for the start of a process: nobody else redirects, and no lock is in use. */
-void fs_redirect_begin(enum fs_redirect_ways ways);
+/* A transaction: begin, attach tables, commit. It changes nothing before commit. Modules that are
+   not there yet are attached when they are loaded, each in a transaction of its own. Only for the
+   start of a process: nobody else redirects, and no lock is in use. */
+void fs_redirect_begin(unsigned ways);
 
 /* count rows, which must stay where they are. */
 void fs_redirect_attach(struct fs_redirection *rows, size_t count);
 
-/* What failed, as the parts of one line; all null if nothing did. */
+/* What failed, and for which function of which module; what does not apply is null. */
 struct fs_redirect_failure {
     const char *what, *module, *name;
 };
@@ -51,10 +56,16 @@ struct fs_redirect_failure {
 /* Puts everything in its place, or leaves all as it was and says in *failure why. */
 bool fs_redirect_commit(struct fs_redirect_failure *failure);
 
+/* How many rows of the module are in place. */
+size_t fs_redirect_placed(const char *module);
+
+/* What is put in the place of a function, or the function itself. */
+fs_function fs_redirect_answer(fs_function function);
+
 /* The function's symbol as C names it, also where the calling convention decorates names. */
-#define FS_SYMBOL_OF(prefix, name) FS_SYMBOL_TEXT(prefix) #name
-#define FS_SYMBOL_TEXT(prefix) #prefix
-#define FS_SYMBOL(name) __asm__(FS_SYMBOL_OF(__USER_LABEL_PREFIX__, name))
+#define FS_LABEL_OF(prefix, name) FS_LABEL_TEXT(prefix) #name
+#define FS_LABEL_TEXT(prefix) #prefix
+#define FS_LABEL(name) __asm__(FS_LABEL_OF(__USER_LABEL_PREFIX__, name))
 
 /* What was found in the place of fs_NAME. The second is for a name that no header declares. */
 #define FS_ORIGINAL(name) ((__typeof__(&name))fs_original_##name)

@@ -1,21 +1,114 @@
 /* SPDX-License-Identifier: MIT */
-/* What the library does on Windows when it is loaded: it is its own entry point, since there is no
-   C runtime below it. Nothing here may wait: the loader's lock is held. */
+/* What the library does on Windows when it is loaded, before any other module's code: it reads its
+   switches and redirects, once and for all. It is its own entry point, since there is no C runtime
+   below it. Nothing here may wait: the loader's lock is held. */
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
+#include <string.h>
+
+#include "base/fatal.h"
 #include "futex/futex.h"
+#include "interpose/switches.h"
+#include "interpose/windows_image.h"
+#include "interpose/windows_redirect.h"
+#include "interpose/windows_start.h"
+#include "interpose/windows_stats.h"
 #include "lock/settings.h"
 
+#define REFUSED 2 /* the status of fastsync-run.exe when nothing is run */
+
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved);
+
+struct fs_start_switches fs_start_switches;
+
+static void read_environment(void)
+{
+    char *text = GetEnvironmentStringsA();
+    struct fs_switches from = {.text = text};
+    const char *run;
+
+    fs_settings.requeue = false; /* nobody can be moved, nor one of several be woken by a bit */
+    fs_settings.requeue_pi = false;
+    fs_settings.processors = fs_system_processor_count();
+    if (!text)
+        return;
+    while (text[from.length])
+        from.length += strlen(text + from.length) + 1;
+    fs_start_switches.off = !fs_switch_read(&from, "FASTSYNC", true);
+    fs_start_switches.verbose = fs_switch_read(&from, "FASTSYNC_VERBOSE", false);
+    fs_start_switches.stats = fs_switch_read(&from, "FASTSYNC_STATS", false);
+    if (!fs_start_switches.off && fs_switch_read(&from, "FASTSYNC_PI", false))
+        fs_report("FASTSYNC_PI=1 is ignored: Windows lends no priority to the holder of a word",
+                  (char *)0);
+    fs_settings.spin = fs_switch_read_number(&from, "FASTSYNC_SPIN", FS_SPIN_MAX, FS_SPIN_DEFAULT);
+    run = fs_switch_value(&from, "FASTSYNC_RUN");
+    fs_start_switches.by_launcher = run != NULL;
+    fs_start_switches.required = run && strcmp(run, "require") == 0;
+    FreeEnvironmentStringsA(text);
+    /* Of this process alone, not of its children. */
+    SetEnvironmentVariableA("FASTSYNC_RUN", NULL);
+}
+
+/* Another copy of the library has redirected already: it was linked, or there are two files. */
+static bool is_another(void *base, const uint16_t *path, size_t length, void *self)
+{
+    struct fs_image image;
+
+    return base == self || !fs_module_is_named(path, length, "fastsync.dll") ||
+           !fs_image_open(&image, base) || !fs_image_export(&image, "fastsync_version");
+}
+
+static void introduce(void)
+{
+    char spin[24];
+
+    if (fs_start_switches.off)
+        fs_report(FS_VERSION ": off, nothing is redirected", (char *)0);
+    else
+        fs_report(FS_VERSION ": winpthreads' mutexes, condition variables and rwlocks on; spin ",
+                  fs_format_number((long)fs_settings.spin, spin), (char *)0);
+}
+
+static void redirect(void)
+{
+    struct fs_redirect_failure failure;
+
+    if (fs_start_switches.stats && !fs_stats_start(fs_redirections, fs_redirection_count))
+        fs_report("FASTSYNC_STATS=1 is ignored: there is no executable memory", (char *)0);
+    fs_redirect_begin(FS_REDIRECT_ALL);
+    fs_redirect_attach(fs_redirections, fs_redirection_count);
+    if (!fs_redirect_commit(&failure))
+        fs_report("nothing is redirected: ", failure.module ? failure.module : "", " ",
+                  failure.name ? failure.name : "", " ", failure.what, (char *)0);
+}
+
+/* Says why nothing is there to replace, and ends the process if the launcher was told so. */
+static void require_winpthreads(void)
+{
+    if (fs_redirect_placed(fs_redirections[0].module) > 0)
+        return;
+    fs_report(fs_program_has_winpthreads()
+                  ? "the program has winpthreads linked in statically: nothing can be redirected"
+                  : "the program does not use libwinpthread-1.dll: there is nothing to redirect",
+              fs_start_switches.required ? "; it is not run" : "", (char *)0);
+    if (fs_start_switches.required)
+        TerminateProcess(GetCurrentProcess(), REFUSED);
+}
 
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
 {
     if (reason == DLL_PROCESS_ATTACH) {
         DisableThreadLibraryCalls(self);
-        fs_settings.requeue = false; /* nobody can be moved, nor one of several be woken by a bit */
-        fs_settings.requeue_pi = false;
-        fs_settings.processors = fs_system_processor_count();
+        read_environment();
+        if (fs_start_switches.verbose)
+            introduce();
+        if (!fs_start_switches.off && fs_module_each(is_another, self))
+            redirect();
+        if (fs_start_switches.by_launcher && !fs_start_switches.off)
+            require_winpthreads();
+    } else if (reason == DLL_PROCESS_DETACH && fs_start_switches.stats) {
+        fs_stats_report();
     }
     return TRUE;
 }

@@ -11,6 +11,6 @@ FS_REDIRECTIONS(FS_DECLARE)
 FS_REDIRECTIONS(FS_DEFINE_ORIGINAL)
 
 #define FS_ROW(module, name, ours, variable, optional)                                             \
-    {module, #name, fs_##ours, &fs_original_##variable, optional, fs_##ours, NULL, 0},
+    {module, #name, fs_##ours, &fs_original_##variable, optional, fs_##ours, {0}, 0, 0, NULL, NULL},
 struct fs_redirection fs_redirections[] = {FS_REDIRECTIONS(FS_ROW)};
 const size_t fs_redirection_count = sizeof(fs_redirections) / sizeof(fs_redirections[0]);
