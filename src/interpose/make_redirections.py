@@ -7,22 +7,26 @@ Usage: make_redirections.py LIST HEADER
 The header has a macro for each module, such as FS_REDIRECTIONS_kernel32(X), with a line
 X(module, name, ours, original, optional) for each function, and FS_REDIRECTIONS(X) for them all. A
 name that a second module has as well gets a variable of its own for that module's original:
-NAME_in_2.
+NAME_in_2. FS_LOOKUPS(X) has a line X(module, name, optional) for each that is only looked up.
 """
 import re
 import sys
 
 
 def read_table(path):
-    """[(module, its name of the function, ours without fs_, its original's variable, optional)]"""
-    rows, module, seen = [], None, {}
+    """[(module, its name of the function, ours without fs_, its original's variable, optional)],
+    and of those that are looked up [(module, name, optional)]"""
+    rows, lookups, module, seen = [], [], None, {}
     with open(path, encoding="ascii") as table:
         for number, line in enumerate(table, 1):
             line = line.split("#")[0].strip()
             section = re.fullmatch(r"\[([a-z0-9_.-]+\.dll)\]", line)
             entry = re.fullmatch(r"(\?)?(\w+)(?:\s+(\w+))?", line)
+            lookup = re.fullmatch(r"(\?)?=(\w+)", line)
             if section:
                 module = section[1]
+            elif lookup and module:
+                lookups.append((module, lookup[2], bool(lookup[1])))
             elif entry and module:
                 optional, name, ours = entry.groups()
                 if any(row[:2] == (module, name) for row in rows):
@@ -31,14 +35,14 @@ def read_table(path):
                 original = name if seen[name] == 1 else f"{name}_in_{seen[name]}"
                 rows.append((module, name, ours or name, original, bool(optional)))
             elif line:
-                sys.exit(f"{path}:{number}: expected [MODULE] or [?]NAME [IMPLEMENTATION]")
-    return rows
+                sys.exit(f"{path}:{number}: expected [MODULE], [?]NAME [IMPLEMENTATION] or [?]=NAME")
+    return rows, lookups
 
 
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__.strip().splitlines()[2])
-    rows = read_table(sys.argv[1])
+    rows, lookups = read_table(sys.argv[1])
     macros = []
     with open(sys.argv[2], "w", encoding="ascii") as out:
         out.write("/* Generated from windows.list. */\n")
@@ -49,6 +53,10 @@ def main():
                 out.write(f' \\\n    X("{module}", {name}, {ours}, {original}, {int(optional)})')
             out.write("\n")
         out.write("#define FS_REDIRECTIONS(X) " + " ".join(f"{macro}(X)" for macro in macros) + "\n")
+        out.write("#define FS_LOOKUPS(X)")
+        for module, name, optional in lookups:
+            out.write(f' \\\n    X("{module}", {name}, {int(optional)})')
+        out.write("\n")
 
 
 if __name__ == "__main__":

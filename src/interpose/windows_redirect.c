@@ -87,6 +87,8 @@ static bool find_original(struct fs_redirection *row, uint8_t *base)
                          : (fs_function)(uintptr_t)(base + *slot);
     if (!*row->original)
         return fail("cannot be found", row);
+    if (!row->replacement)
+        row->target = *row->original;
     fs_store_release(&row->state, FOUND);
     return true;
 }

@@ -18,9 +18,9 @@ typedef void (*fs_function)(void);
 struct fs_redirection {
     const char *module; /* file name in lower case */
     const char *name;
-    fs_function replacement;
-    fs_function *original; /* null in there as long as the module is not loaded, or lacks it */
-    bool optional;         /* the module may lack it */
+    fs_function replacement; /* null: the original is only looked up */
+    fs_function *original;   /* null in there as long as the module is not loaded, or lacks it */
+    bool optional;           /* the module may lack it */
 
     fs_function target; /* what is put in the place: the replacement, or what counts and jumps */
 
@@ -76,9 +76,13 @@ fs_function fs_redirect_answer(fs_function function);
 #define FS_DECLARE_ORIGINAL(module, name, ours, variable, optional)                                \
     extern fs_function fs_original_##variable;
 FS_REDIRECTIONS(FS_DECLARE_ORIGINAL)
+#define FS_DECLARE_LOOKUP(module, name, optional) extern fs_function fs_original_##name;
+FS_LOOKUPS(FS_DECLARE_LOOKUP)
 
-/* The table of windows.list. */
+/* The tables of windows.list: what is replaced, what is looked up. */
 extern struct fs_redirection fs_redirections[];
 extern const size_t fs_redirection_count;
+extern struct fs_redirection fs_lookups[];
+extern const size_t fs_lookup_count;
 
 #endif

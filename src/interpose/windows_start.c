@@ -78,6 +78,7 @@ static void redirect(void)
         fs_report("FASTSYNC_STATS=1 is ignored: there is no executable memory", (char *)0);
     fs_redirect_begin(FS_REDIRECT_ALL);
     fs_redirect_attach(fs_redirections, fs_redirection_count);
+    fs_redirect_attach(fs_lookups, fs_lookup_count);
     if (!fs_redirect_commit(&failure))
         fs_report("nothing is redirected: ", failure.module ? failure.module : "", " ",
                   failure.name ? failure.name : "", " ", failure.what, (char *)0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of redirections, generated from windows.list, and the variables of the originals. The
-   replacements are declared here without their types: only their addresses are taken. */
+/* The tables of redirections and of what is looked up, generated from windows.list, and the
+   variables of the originals. The replacements are declared here without their types: only their
+   addresses are taken. */
 #include "interpose/windows_redirect.h"
 
 #define FS_DECLARE(module, name, ours, variable, optional) extern void fs_##ours(void);
@@ -14,3 +15,11 @@ FS_REDIRECTIONS(FS_DEFINE_ORIGINAL)
     {module, #name, fs_##ours, &fs_original_##variable, optional, fs_##ours, {0}, 0, 0, NULL, NULL},
 struct fs_redirection fs_redirections[] = {FS_REDIRECTIONS(FS_ROW)};
 const size_t fs_redirection_count = sizeof(fs_redirections) / sizeof(fs_redirections[0]);
+
+#define FS_DEFINE_LOOKUP(module, name, optional) fs_function fs_original_##name;
+FS_LOOKUPS(FS_DEFINE_LOOKUP)
+
+#define FS_LOOKUP_ROW(module, name, optional)                                                      \
+    {module, #name, NULL, &fs_original_##name, optional, NULL, {0}, 0, 0, NULL, NULL},
+struct fs_redirection fs_lookups[] = {FS_LOOKUPS(FS_LOOKUP_ROW)};
+const size_t fs_lookup_count = sizeof(fs_lookups) / sizeof(fs_lookups[0]);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* The condition variable calls of winpthreads: whose object it is, with which mutex, and where a
+   cancellation is acted upon. The wait itself is lock/wait.c's. Ours can be used with either
+   library's mutexes; a condition variable of winpthreads' would read a mutex of ours as its own, so
+   that pair is refused with EINVAL. Results are winpthreads': EINVAL for what was destroyed, EBUSY
+   when one is destroyed that somebody waits for. */
+#include <errno.h>
+#include <stddef.h>
+
+#include "interpose/view_windows.h"
+#include "interpose/windows_pthread.h"
+#include "interpose/windows_redirect.h"
+#include "interpose/windows_start.h"
+#include "interpose/windows_time.h"
+#include "lock/wait.h"
+
+static struct fs_condition_object *settle(const pthread_cond_t *cond, int *err)
+{
+    union fs_pool_object *object;
+
+    *err = EINVAL;
+    if (!cond || fs_handle_load(cond) == FS_NO_HANDLE)
+        return NULL;
+    object = fs_handle_settle(cond, FS_POOL_CONDITION, err);
+    return object ? &object->condition : NULL;
+}
+
+/* ---- waiting --------------------------------------------------------------- */
+
+static int acquire(struct fs_mutex *m)
+{
+    return fs_mutex_acquire(m, fs_mutex_kind(m), FS_WAIT_FOREVER, NULL);
+}
+
+/* A mutex of winpthreads' as a wait takes it: of a kind whose word nobody looks at. */
+struct stand_in {
+    struct fs_mutex mutex;
+    pthread_mutex_t *original;
+};
+
+static int acquire_original(struct fs_mutex *m)
+{
+    return FS_ORIGINAL(pthread_mutex_lock)(((struct stand_in *)(void *)m)->original);
+}
+
+static int release_original(struct fs_mutex *m)
+{
+    return FS_ORIGINAL(pthread_mutex_unlock)(((struct stand_in *)(void *)m)->original);
+}
+
+/* Deferred: a cancellation amid our instructions would leave the thread queued. */
+static int wait_with_cancellation(struct fs_condition *c, struct fs_mutex *m, struct fs_waiter *who,
+                                  const struct fs_deadline *deadline)
+{
+    int type = PTHREAD_CANCEL_DEFERRED;
+    int err;
+
+    who->thread = (const void *)FS_ORIGINAL(pthread_self)();
+    FS_ORIGINAL(pthread_setcanceltype)(PTHREAD_CANCEL_DEFERRED, &type);
+    do {
+        who->epoch = fs_wait_epoch_now();
+        FS_ORIGINAL(pthread_testcancel)();
+        err = fs_wait_once(c, m, who, deadline);
+    } while (err == FS_WAIT_NOT_BEGUN);
+    if (err == ECANCELED) {
+        /* What the caller waits for may have come: with cancellation disabled this is a spurious
+           wake-up. */
+        FS_ORIGINAL(pthread_testcancel)();
+        err = 0;
+    }
+    if (type != PTHREAD_CANCEL_DEFERRED)
+        FS_ORIGINAL(pthread_setcanceltype)(type, &type);
+    return err;
+}
+
+static int wait_until(struct fs_condition *c, pthread_mutex_t *mutex,
+                      const struct fs_deadline *deadline)
+{
+    struct fs_waiter who = {.acquire = acquire, .release = fs_mutex_unlock};
+    struct stand_in stand_in = {.original = mutex};
+    struct fs_mutex *m = &stand_in.mutex;
+    int err;
+    union fs_pool_object *object = fs_handle_settle(mutex, FS_POOL_MUTEX, &err);
+
+    if (object) {
+        m = &object->mutex;
+    } else if (err == FS_HANDLE_THEIRS) {
+        fs_store_relaxed(&stand_in.mutex.kind, FS_KIND_LIBCS);
+        who.acquire = acquire_original;
+        who.release = release_original;
+    } else {
+        return err;
+    }
+    return wait_with_cancellation(c, m, &who, deadline);
+}
+
+/* Whether winpthreads may have the whole call; else what to answer. */
+static bool may_hand_over(int *err, const pthread_mutex_t *mutex)
+{
+    if (*err != FS_HANDLE_THEIRS)
+        return false;
+    *err = EINVAL;
+    return !fs_handle_is_ours(fs_handle_load(mutex));
+}
+
+int fs_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+    int err;
+    struct fs_condition_object *object = settle(cond, &err);
+
+    if (object)
+        return wait_until(&object->condition, mutex, NULL);
+    return may_hand_over(&err, mutex) ? FS_ORIGINAL(pthread_cond_wait)(cond, mutex) : err;
+}
+
+#define TIMEDWAIT(name, type)                                                                      \
+    int fs_##name(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct type *at)             \
+    {                                                                                              \
+        struct fs_deadline deadline;                                                               \
+        int err;                                                                                   \
+        struct fs_condition_object *object = settle(cond, &err);                                   \
+                                                                                                   \
+        if (!at)                                                                                   \
+            return EINVAL;                                                                         \
+        if (object)                                                                                \
+            return wait_until(&object->condition, mutex,                                           \
+                              FS_TIME_AT(at, (enum fs_clock)object->clock, &deadline));            \
+        return may_hand_over(&err, mutex) ? FS_ORIGINAL_LIKE(name, fs_##name)(cond, mutex, at)     \
+                                          : err;                                                   \
+    }
+
+TIMEDWAIT(pthread_cond_timedwait, timespec)
+TIMEDWAIT(pthread_cond_timedwait32, fs_timespec32)
+TIMEDWAIT(pthread_cond_timedwait64, fs_timespec64)
+
+#define TIMEDWAIT_RELATIVE(name, type)                                                             \
+    int fs_##name(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct type *timeout)        \
+    {                                                                                              \
+        struct fs_deadline deadline;                                                               \
+        int err;                                                                                   \
+        struct fs_condition_object *object = settle(cond, &err);                                   \
+                                                                                                   \
+        if (!timeout)                                                                              \
+            return EINVAL;                                                                         \
+        if (!object)                                                                               \
+            return may_hand_over(&err, mutex)                                                      \
+                       ? FS_ORIGINAL_LIKE(name, fs_##name)(cond, mutex, timeout)                   \
+                       : err;                                                                      \
+        deadline = fs_time_after(timeout->tv_sec, timeout->tv_nsec);                               \
+        return wait_until(&object->condition, mutex, &deadline);                                   \
+    }
+
+TIMEDWAIT_RELATIVE(pthread_cond_timedwait_relative_np, timespec)
+TIMEDWAIT_RELATIVE(pthread_cond_timedwait32_relative_np, fs_timespec32)
+TIMEDWAIT_RELATIVE(pthread_cond_timedwait64_relative_np, fs_timespec64)
+
+/* ---- the rest ---------------------------------------------------------------- */
+
+/* Nobody waits on one that nobody has used. */
+#define WAKE(name, wake)                                                                           \
+    int fs_##name(pthread_cond_t *cond)                                                            \
+    {                                                                                              \
+        uintptr_t handle = cond ? fs_handle_load(cond) : FS_NO_HANDLE;                             \
+                                                                                                   \
+        if (FS_LIKELY(fs_handle_is_ours(handle))) {                                                \
+            wake(&fs_handle_object(handle)->condition.condition);                                  \
+            return 0;                                                                              \
+        }                                                                                          \
+        if (handle == FS_NO_HANDLE)                                                                \
+            return EINVAL;                                                                         \
+        return handle == FS_STATIC_NORMAL && !fs_start_switches.off ? 0 : FS_ORIGINAL(name)(cond);   \
+    }
+
+WAKE(pthread_cond_signal, fs_condition_signal)
+WAKE(pthread_cond_broadcast, fs_condition_broadcast)
+
+int fs_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
+{
+    clockid_t clock = CLOCK_REALTIME;
+    union fs_pool_object *object;
+
+    if (fs_start_switches.off)
+        return FS_ORIGINAL(pthread_cond_init)(cond, attr);
+    if (!cond)
+        return EINVAL;
+    if (attr && *attr == PTHREAD_PROCESS_SHARED)
+        return ENOSYS;
+    if (attr && FS_ORIGINAL(pthread_condattr_getclock)(attr, &clock) != 0)
+        return EINVAL;
+    object = fs_pool_take(FS_POOL_CONDITION);
+    if (!object)
+        return ENOMEM;
+    object->condition.clock = clock == CLOCK_MONOTONIC ? FS_CLOCK_MONOTONIC : FS_CLOCK_REALTIME;
+    fs_handle_store(cond, fs_handle_to(object));
+    return 0;
+}
+
+/* The hint of a condition variable says too often that somebody waits: the queue knows. */
+static bool has_waiters(const struct fs_condition *c)
+{
+    struct fs_bucket *bucket;
+    bool found;
+
+    if (fs_load_acquire(&c->queued) == 0)
+        return false;
+    bucket = fs_bucket_of(c, FS_TABLE_PLAIN);
+    fs_bucket_lock(bucket, FS_TABLE_PLAIN);
+    found = fs_bucket_first(bucket, c) != NULL;
+    fs_bucket_unlock(bucket, FS_TABLE_PLAIN);
+    return found;
+}
+
+int fs_pthread_cond_destroy(pthread_cond_t *cond)
+{
+    uintptr_t handle = cond ? fs_handle_load(cond) : FS_NO_HANDLE;
+
+    if (handle == FS_NO_HANDLE)
+        return EINVAL;
+    if (fs_handle_is_ours(handle)) {
+        if (has_waiters(&fs_handle_object(handle)->condition.condition))
+            return EBUSY;
+        return fs_handle_retire(cond, FS_POOL_CONDITION, handle) ? 0 : EINVAL;
+    }
+    if (handle != FS_STATIC_NORMAL || fs_start_switches.off)
+        return FS_ORIGINAL(pthread_cond_destroy)(cond);
+    fs_handle_exchange(cond, &handle, FS_NO_HANDLE);
+    return 0;
+}
