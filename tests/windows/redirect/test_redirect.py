@@ -29,6 +29,7 @@ USED = {
 }
 OF_WINDOWS = ("GetProcAddress", "CreateProcessA", "CreateProcessW")
 PAIRS = {"pthread_mutex_lock": 3, "pthread_mutex_unlock": 3}  # of most other programs
+IMPORTS, LATER, LOOKUPS, EXPORTS = 1, 2, 4, 8  # of windows_redirect.h
 RUN = "fastsync-run.exe"
 
 
@@ -116,6 +117,33 @@ class Redirect(unittest.TestCase):
         base = int(re.search(r"Ordinal Base\s+(\d+)", text)[1])
         return {name: str(int(number) + base)
                 for number, name in re.findall(r"\[\s*(\d+)\] (\w+)", table)}
+
+    # ---- the transaction ----
+
+    def test_each_step_fails_once_and_all_is_as_it_was(self):
+        done = self.passes(self.wine.run(RUN, "--library", "faults.dll", "imports.exe",
+                                         FASTSYNC_STATS="1", TEST_FAULTS="1"))
+        [line] = wine.complaints(done)
+        failed, wrong = re.fullmatch(r"fastsync: faults: (\d+) taken back, (\d+) wrong",
+                                     line).groups()
+        print(f"{failed} steps failed", flush=True)
+        self.assertEqual(wrong, "0")
+        self.assertGreater(int(failed), 2 * len(USED))
+        self.assert_used(self.calls(done))
+
+    def calls_by(self, ways, *command):
+        return self.calls(self.passes(self.wine.run(
+            RUN, "--library", "faults.dll", *command, FASTSYNC_STATS="1", TEST_WAYS=str(ways))))
+
+    def test_each_way_by_itself(self):
+        names = ("pthread_mutex_lock", "pthread_mutex_unlock")
+        self.assert_used(self.calls_by(IMPORTS, "imports.exe"))
+        self.assertEqual(self.calls_by(EXPORTS, "imports.exe"), {})
+        self.assert_used(self.calls_by(IMPORTS + LATER, "host.exe"))
+        self.assertEqual(self.calls_by(IMPORTS, "host.exe"), {})
+        self.assertEqual(self.calls_by(EXPORTS + LATER, "lookup.exe", *names), PAIRS)
+        self.assertEqual(self.calls_by(IMPORTS + LATER + LOOKUPS, "lookup.exe", *names), PAIRS)
+        self.assertEqual(self.calls_by(IMPORTS + LATER, "lookup.exe", *names), {})
 
     # ---- children ----
 
