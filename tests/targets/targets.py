@@ -11,6 +11,8 @@ import tomllib
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SUITES = ('unit', 'conform', 'preload')
+# What those for Windows have, in tests/windows.
+WINE_SUITES = ('unit', 'conform', 'windows')
 # What only some targets have, by their entry `more`.
 MORE_SUITES = ('stress', 'programs')
 # Most of the programs sleep most of the time.
@@ -25,12 +27,15 @@ class Target:
         self.patience = entry.get('patience', 1)
         self.part = dict(part, **entry.get('part', {}))
         self.more = entry.get('more', {})
-        self.suites = SUITES + (MORE_SUITES if self.more else ())
         self.cross = configparser.ConfigParser(interpolation=None)
         self.cross.read(self.cross_file, encoding='utf-8')
         constants = self._section('constants')
         self.triplet = constants.get('triplet', '').strip("'")
-        self.emulated = 'exe_wrapper' in self._section('binaries')
+        wrapper = self._section('binaries').get('exe_wrapper', '')
+        self.runner = wrapper.strip('[').split(',')[0].strip("'")
+        self.by_wine = self.runner == 'wine'
+        self.emulated = bool(self.runner) and not self.by_wine
+        self.suites = WINE_SUITES if self.by_wine else SUITES + (MORE_SUITES if self.more else ())
         compiler = self._section('binaries')['c'].replace('triplet + ', '').strip("'")
         self.compiler = self.triplet + compiler if self.triplet else compiler
 
@@ -45,10 +50,9 @@ class Target:
 
     def missing(self):
         """The first program that is needed and not there, or None."""
-        binaries = self._section('binaries')
         needed = [self.compiler]
-        if self.emulated:
-            needed.append(binaries['exe_wrapper'].strip('[').split(',')[0].strip("'"))
+        if self.runner:
+            needed.append(self.runner)
         return next((program for program in needed if not shutil.which(program)), None)
 
 
