@@ -2,15 +2,21 @@
 # SPDX-License-Identifier: MIT
 """Turns windows.list into the header of Windows' redirections.
 
-Usage: make_redirections.py LIST HEADER
+Usage: make_redirections.py LIST HEADER [--drop-in]
 
 The header has a macro for each module, such as FS_REDIRECTIONS_kernel32(X), with a line
 X(module, name, ours, original, optional) for each function, and FS_REDIRECTIONS(X) for them all. A
 name that a second module has as well gets a variable of its own for that module's original:
 NAME_in_2. FS_LOOKUPS(X) has a line X(module, name, optional) for each that is only looked up.
+
+FS_DROP_IN is 1 in the header of the drop-in libwinpthread-1.dll, which has winpthreads' functions
+only, and finds the originals under another name.
 """
 import re
 import sys
+
+REPLACED = "libwinpthread-1.dll"
+ORIGINAL = "libwinpthread-1-original.dll"  # what the drop-in's user renames it to
 
 
 def read_table(path):
@@ -40,12 +46,16 @@ def read_table(path):
 
 
 def main():
-    if len(sys.argv) != 3:
+    drop_in = sys.argv[3:] == ["--drop-in"]
+    if len(sys.argv) != 3 + drop_in:
         sys.exit(__doc__.strip().splitlines()[2])
     rows, lookups = read_table(sys.argv[1])
+    if drop_in:
+        rows = [(ORIGINAL, *row[1:]) for row in rows if row[0] == REPLACED]
+        lookups = [(ORIGINAL, *row[1:]) for row in lookups if row[0] == REPLACED]
     macros = []
     with open(sys.argv[2], "w", encoding="ascii") as out:
-        out.write("/* Generated from windows.list. */\n")
+        out.write(f"/* Generated from windows.list. */\n#define FS_DROP_IN {int(drop_in)}\n")
         for module in dict.fromkeys(row[0] for row in rows):
             macros.append("FS_REDIRECTIONS_" + re.sub(r"\W", "_", module.removesuffix(".dll")))
             out.write(f"#define {macros[-1]}(X)")

@@ -168,7 +168,7 @@ TIMEDWAIT_RELATIVE(pthread_cond_timedwait64_relative_np, fs_timespec64)
         }                                                                                          \
         if (handle == FS_NO_HANDLE)                                                                \
             return EINVAL;                                                                         \
-        return handle == FS_STATIC_NORMAL && !fs_start_switches.off ? 0 : FS_ORIGINAL(name)(cond);   \
+        return handle == FS_STATIC_NORMAL && !fs_start_switches.off ? 0 : FS_ORIGINAL(name)(cond); \
     }
 
 WAKE(pthread_cond_signal, fs_condition_signal)

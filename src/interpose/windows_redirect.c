@@ -116,6 +116,9 @@ static fs_function exchange(fs_function value, bool undo)
             continue;
         if (value == (undo ? row->target : *row->original))
             return undo ? *row->original : row->target;
+        /* Of the drop-in, which programs are bound to: so its calls are counted. */
+        if (FS_DROP_IN && value == row->replacement && !undo)
+            return row->target;
     }
     return value;
 }

@@ -35,7 +35,7 @@ static void read_environment(void)
         return;
     while (text[from.length])
         from.length += strlen(text + from.length) + 1;
-    fs_start_switches.off = !fs_switch_read(&from, "FASTSYNC", true);
+    fs_start_switches.off = !fs_switch_read(&from, "FASTSYNC", true) && !FS_DROP_IN;
     fs_start_switches.verbose = fs_switch_read(&from, "FASTSYNC_VERBOSE", false);
     fs_start_switches.stats = fs_switch_read(&from, "FASTSYNC_STATS", false);
     if (!fs_start_switches.off && fs_switch_read(&from, "FASTSYNC_PI", false))
@@ -50,13 +50,26 @@ static void read_environment(void)
     SetEnvironmentVariableA("FASTSYNC_RUN", NULL);
 }
 
-/* Another copy of the library has redirected already: it was linked, or there are two files. */
-static bool is_another(void *base, const uint16_t *path, size_t length, void *self)
+static bool is_library(void *base, const uint16_t *path, size_t length, const char *name)
 {
     struct fs_image image;
 
-    return base == self || !fs_module_is_named(path, length, "fastsync.dll") ||
-           !fs_image_open(&image, base) || !fs_image_export(&image, "fastsync_version");
+    return fs_module_is_named(path, length, name) && fs_image_open(&image, base) &&
+           fs_image_export(&image, "fastsync_version");
+}
+
+/* Another copy of the library has redirected already: it was linked, or there are two files. The
+   drop-in has to find its originals all the same. */
+static bool is_no_other(void *base, const uint16_t *path, size_t length, void *self)
+{
+    return FS_DROP_IN || base == self ||
+           !(is_library(base, path, length, "fastsync.dll") ||
+             is_library(base, path, length, "fastsync32.dll"));
+}
+
+static bool is_no_drop_in(void *base, const uint16_t *path, size_t length, void *unused)
+{
+    return !is_library(base, path, length, "libwinpthread-1.dll");
 }
 
 static void introduce(void)
@@ -87,7 +100,7 @@ static void redirect(void)
 /* Says why nothing is there to replace, and ends the process if the launcher was told so. */
 static void require_winpthreads(void)
 {
-    if (fs_redirect_placed(fs_redirections[0].module) > 0)
+    if (fs_redirect_placed(fs_redirections[0].module) > 0 || !fs_module_each(is_no_drop_in, NULL))
         return;
     fs_report(fs_program_has_winpthreads()
                   ? "the program has winpthreads linked in statically: nothing can be redirected"
@@ -97,14 +110,24 @@ static void require_winpthreads(void)
         TerminateProcess(GetCurrentProcess(), REFUSED);
 }
 
+/* Tables of other modules lead here until the process ends. */
+static void stay(HINSTANCE self)
+{
+    HMODULE pinned;
+
+    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+                       (const char *)self, &pinned);
+}
+
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
 {
     if (reason == DLL_PROCESS_ATTACH) {
         DisableThreadLibraryCalls(self);
+        stay(self);
         read_environment();
         if (fs_start_switches.verbose)
             introduce();
-        if (!fs_start_switches.off && fs_module_each(is_another, self))
+        if (!fs_start_switches.off && fs_module_each(is_no_other, self))
             redirect();
         if (fs_start_switches.by_launcher && !fs_start_switches.off)
             require_winpthreads();

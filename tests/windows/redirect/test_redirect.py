@@ -5,7 +5,7 @@
 Each program first has to pass without the library. Then fastsync-run.exe starts it, and the counts
 of FASTSYNC_STATS=1 must be the numbers of calls that its source makes.
 
-usage: test_redirect.py PROCESSOR FOLDER FILE...
+usage: test_redirect.py PROCESSOR FOLDER DROP_IN FILE...
 """
 import os
 import re
@@ -144,6 +144,40 @@ class Redirect(unittest.TestCase):
         self.assertEqual(self.calls_by(EXPORTS + LATER, "lookup.exe", *names), PAIRS)
         self.assertEqual(self.calls_by(IMPORTS + LATER + LOOKUPS, "lookup.exe", *names), PAIRS)
         self.assertEqual(self.calls_by(IMPORTS + LATER, "lookup.exe", *names), {})
+
+    # ---- the drop-in ----
+
+    def drop_in_folder(self):
+        """A folder as its user makes it."""
+        folder = os.path.join(self.wine.folder, "drop-in")
+        if not os.path.exists(folder):
+            shutil.copytree(self.wine.folder, folder,
+                            ignore=shutil.ignore_patterns("drop-in", "alone", "libwinpthread-*"))
+            shutil.copy(os.path.join(self.wine.folder, "libwinpthread-1.dll"),
+                        os.path.join(folder, "libwinpthread-1-original.dll"))
+            shutil.copy(DROP_IN, os.path.join(folder, "libwinpthread-1.dll"))
+        return folder
+
+    def test_drop_in_beside_a_program(self):
+        folder = self.drop_in_folder()
+        done = self.passes(self.wine.run("imports.exe", folder=folder, FASTSYNC_STATS="1"))
+        self.assert_used(self.calls(done))
+        done = self.passes(self.wine.run("cxx.exe", folder=folder, FASTSYNC_STATS="1"))
+        self.assertGreaterEqual(self.calls(done).get("pthread_cond_wait", 0), 1)
+
+    def test_drop_in_by_name_and_number(self):
+        numbers = self.ordinals()
+        names = ("pthread_mutex_lock", "pthread_mutex_unlock")
+        for words in (names, [numbers[name] for name in names]):
+            self.passes(self.wine.run("lookup.exe", *words, folder=self.drop_in_folder()))
+
+    def test_drop_in_and_launcher_together(self):
+        done = self.passes(self.wine.run(RUN, "--require", "imports.exe",
+                                         folder=self.drop_in_folder(), FASTSYNC_STATS="1"))
+        self.assertEqual(wine.complaints(done), [])
+        # Both copies of the library count; only one has winpthreads' functions.
+        found = re.findall(r"stats \d+ pthread_mutex_lock (\d+)", done.stderr)
+        self.assertEqual(found, [str(USED["pthread_mutex_lock"])])
 
     # ---- children ----
 
@@ -284,8 +318,12 @@ class Redirect(unittest.TestCase):
         self.assertIn("winpthreads", done.stderr)
 
 
+DROP_IN = ""
+
+
 def main():
-    processor, folder, *files = sys.argv[1:]
+    global DROP_IN
+    processor, folder, DROP_IN, *files = sys.argv[1:]
     Redirect.wine, Redirect.files = wine.Wine(processor, folder), files
     missing = Redirect.wine.missing()
     if not missing and processor == "x86":
