@@ -19,7 +19,7 @@ static struct fs_condition_object *settle(const pthread_cond_t *cond, int *err)
     union fs_pool_object *object;
 
     *err = EINVAL;
-    if (!cond || fs_handle_load(cond) == FS_NO_HANDLE)
+    if (!cond)
         return NULL;
     object = fs_handle_settle(cond, FS_POOL_CONDITION, err);
     return object ? &object->condition : NULL;

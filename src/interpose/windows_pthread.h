@@ -18,6 +18,9 @@ struct fs_timespec64 {
     int32_t tv_nsec;
 };
 
+/* The calls without a width in their names have that of the processor. */
+_Static_assert(sizeof(struct timespec) == 2 * sizeof(void *), "winpthreads' struct timespec");
+
 int fs_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr);
 int fs_pthread_mutex_destroy(pthread_mutex_t *mutex);
 int fs_pthread_mutex_lock(pthread_mutex_t *mutex);

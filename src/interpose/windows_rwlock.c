@@ -23,12 +23,8 @@ FS_ALWAYS_INLINE struct fs_rwlock_object *look(const pthread_rwlock_t *lock)
 
 static struct fs_rwlock_object *settle(const pthread_rwlock_t *lock, int *err)
 {
-    union fs_pool_object *object;
+    union fs_pool_object *object = fs_handle_settle(lock, FS_POOL_RWLOCK, err);
 
-    *err = EINVAL;
-    if (fs_handle_load(lock) == FS_NO_HANDLE)
-        return NULL;
-    object = fs_handle_settle(lock, FS_POOL_RWLOCK, err);
     return object ? &object->rwlock : NULL;
 }
 

@@ -8,6 +8,7 @@ static pthread_cond_t cond;
 static int waiting; /* guarded by the mutex */
 static int tickets;
 static int cleaned;
+static int woken; /* waits that have come back */
 static int returned;
 
 struct waiter {
@@ -43,9 +44,11 @@ static void *wait_for_ticket(void *argument)
     OK(pthread_mutex_lock(&mutex));
     pthread_cleanup_push(clean_up, NULL);
     waiting++;
-    while (tickets == 0)
+    while (tickets == 0) {
         OK(how->timed ? pthread_cond_timedwait(&cond, &mutex, &at)
                       : pthread_cond_wait(&cond, &mutex));
+        check_add(&woken, 1);
+    }
     tickets--;
     check_add(&returned, 1);
     if (how->asynchronous) { /* as it was before the wait */
@@ -60,7 +63,7 @@ static void reset(bool recursive)
 {
     mutex = recursive ? PTHREAD_RECURSIVE_MUTEX_INITIALIZER : PTHREAD_MUTEX_INITIALIZER;
     cond = PTHREAD_COND_INITIALIZER;
-    waiting = tickets = cleaned = returned = 0;
+    waiting = tickets = cleaned = woken = returned = 0;
 }
 
 static void tear_down(void)
@@ -110,7 +113,7 @@ static void a_waiter_ends_with_the_mutex_held(void)
         OK(pthread_cancel(thread));
         expect_end(thread, true);
         CHECK_INT(cleaned, 1);
-        CHECK_INT(returned, 0);
+        CHECK_INT(woken, 0);
         tear_down();
     }
 }
@@ -176,6 +179,23 @@ static void others_go_on_waiting_and_get_their_signals(void)
         CHECK_INT(cleaned, COUNT);
         tear_down();
     }
+}
+
+static void a_wait_leaves_the_type_of_cancellation_as_it_was(void)
+{
+    struct waiter how = {.asynchronous = true};
+    pthread_t thread;
+
+    reset(false);
+    thread = start(&how);
+    until_waiting(1);
+    OK(pthread_mutex_lock(&mutex));
+    tickets = 1;
+    OK(pthread_cond_signal(&cond));
+    OK(pthread_mutex_unlock(&mutex));
+    expect_end(thread, false);
+    CHECK_INT(returned, 1);
+    tear_down();
 }
 
 static void a_waiter_that_has_disabled_cancellation_goes_on_waiting(void)
@@ -250,6 +270,7 @@ static const struct check_case cases[] = {
     CHECK_CASE(the_wait_is_taken_back_before_the_mutex_is_held),
     CHECK_CASE(a_cancellation_before_the_wait_ends_it_at_its_beginning),
     CHECK_CASE(others_go_on_waiting_and_get_their_signals),
+    CHECK_CASE(a_wait_leaves_the_type_of_cancellation_as_it_was),
     CHECK_CASE_OURS(a_waiter_that_has_disabled_cancellation_goes_on_waiting,
                     "winpthreads' wait returns EINVAL then"),
     CHECK_CASE(a_signal_and_a_cancellation_at_once),

@@ -19,22 +19,28 @@ static int try_it(void *mutex)
 
 /* ---- the first use ------------------------------------------------------------- */
 
-#define RACES 300
+#define RACERS 2
+#define RACES 1500
 
 static struct {
     pthread_mutex_t mutexes[RACES];
     int counts[RACES];
+    int inside;
     int ready;
 } race;
 
 static int use_first(void *nothing)
 {
-    check_add(&race.ready, 1);
-    while (check_load(&race.ready) < THREADS) {
-    }
     for (int i = 0; i < RACES; i++) {
+        check_add(&race.ready, 1);
+        for (int spun = 1; check_load(&race.ready) < RACERS * (i + 1); spun++)
+            if (spun % 1000 == 0)
+                check_pause(0);
         OK(pthread_mutex_lock(&race.mutexes[i]));
-        race.counts[i]++;
+        CHECK_INT(__atomic_fetch_add(&race.inside, 1, __ATOMIC_RELAXED), 0);
+        for (int j = 0; j < 20; j++)
+            race.counts[i] += check_load(&race.ready) > 0;
+        __atomic_fetch_sub(&race.inside, 1, __ATOMIC_RELAXED);
         OK(pthread_mutex_unlock(&race.mutexes[i]));
     }
     return 0;
@@ -45,16 +51,16 @@ static void of_threads_that_use_a_mutex_first_all_get_the_same(void)
     static const pthread_mutex_t initial[] = {PTHREAD_MUTEX_INITIALIZER, 0,
                                               PTHREAD_ERRORCHECK_MUTEX_INITIALIZER,
                                               PTHREAD_RECURSIVE_MUTEX_INITIALIZER};
-    struct thread threads[THREADS];
+    struct thread threads[RACERS];
 
     for (int i = 0; i < RACES; i++)
         race.mutexes[i] = initial[i % 4];
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < RACERS; i++)
         thread_start(&threads[i], use_first, NULL);
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < RACERS; i++)
         OK(thread_join(&threads[i]));
     for (int i = 0; i < RACES; i++) {
-        CHECK_INT(race.counts[i], THREADS);
+        CHECK_INT(race.counts[i], 20 * RACERS);
         OK(pthread_mutex_destroy(&race.mutexes[i]));
     }
 }

@@ -224,6 +224,33 @@ static void waiting_writers_enter_one_by_one(void)
     OK(in_thread(try_write, NULL));
 }
 
+static int let_go_soon(void *nothing)
+{
+    check_pause(20);
+    check_add(&let_go, 1);
+    return 0;
+}
+
+/* It is no longer the writer, and waits like anybody else. */
+static void a_writer_that_has_left_waits_again(void)
+{
+    for (int round = 0; round < 2; round++) {
+        struct thread other;
+        struct thread opener;
+
+        begun = inside = let_go = 0;
+        OK(pthread_rwlock_wrlock(&lock));
+        OK(pthread_rwlock_unlock(&lock));
+        thread_start(&other, round == 0 ? be_reader : be_writer, NULL);
+        check_until(&inside, 1);
+        thread_start(&opener, let_go_soon, NULL);
+        OK(round == 0 ? pthread_rwlock_wrlock(&lock) : pthread_rwlock_rdlock(&lock));
+        OK(pthread_rwlock_unlock(&lock));
+        OK(thread_join(&other));
+        OK(thread_join(&opener));
+    }
+}
+
 /* ---- objects ---------------------------------------------------------------------- */
 
 static void destruction(void)
@@ -354,6 +381,7 @@ static const struct check_case cases[] = {
     CHECK_CASE(a_waiting_writer_keeps_new_readers_out),
     CHECK_CASE(waiting_readers_enter_together),
     CHECK_CASE(waiting_writers_enter_one_by_one),
+    CHECK_CASE(a_writer_that_has_left_waits_again),
     CHECK_CASE(destruction),
     CHECK_CASE_OURS(one_that_is_held_for_writing_is_not_destroyed,
                     "winpthreads waits for ever then"),
