@@ -16,8 +16,8 @@
 #include "futex/poll.h"
 #include "futex/relative.h"
 
-#define SHARED_LOOK_NS (INT64_C(5) * 1000000) /* how long a shared wait does not look at its word  \
-                                               */
+/* How long a shared wait does not look at its word. */
+#define SHARED_LOOK_NS (INT64_C(5) * 1000000)
 #define NS_PER_MS 1000000
 
 /* More wakes by one are not done one by one. */
