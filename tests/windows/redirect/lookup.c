@@ -34,6 +34,8 @@ static int use(const char *file, const char *lock_name, const char *unlock_name)
     for (int i = 0; i < 3; i++)
         wrong |= lock(&mutex) | unlock(&mutex);
     FreeLibrary(module);
+    /* The next time it has to be somewhere else. */
+    VirtualAlloc(module, 1, MEM_RESERVE, PAGE_NOACCESS);
     return wrong;
 }
 
