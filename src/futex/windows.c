@@ -64,6 +64,14 @@ static DWORD next_timeout(const struct fs_deadline *deadline, int64_t remaining,
     return slice == INT64_MAX ? INFINITE : (DWORD)((slice + NS_PER_MS - 1) / NS_PER_MS);
 }
 
+/* A time-out does not say that nobody has woken the thread: a wake can come between the end of the
+   sleep and the sleeper leaving the queue, and is lost to the others (Wine). Whoever gives up wakes
+   another, mostly in vain; only the word's address is used. */
+static void pass_on(fs_word *w)
+{
+    WakeByAddressSingle(w);
+}
+
 int fs_futex_wait(fs_word *w, uint32_t expected, const struct fs_deadline *deadline,
                   enum fs_scope scope)
 {
@@ -85,8 +93,11 @@ int fs_futex_wait(fs_word *w, uint32_t expected, const struct fs_deadline *deadl
         if (err == 0)
             return 0;
         /* The system measures by a clock of its own: the deadline's decides. */
-        if (whole && fs_system_is_past(deadline))
+        if (whole && fs_system_is_past(deadline)) {
+            if (!shared)
+                pass_on(w);
             return ETIMEDOUT;
+        }
         if (!shared)
             return 0;
     }

@@ -187,6 +187,48 @@ START_TEST(a_shared_wait_looks_at_its_word_every_few_milliseconds)
 }
 END_TEST
 
+struct pair {
+    fs_word word;
+    struct fs_deadline soon;
+    struct sleeper timed, other;
+};
+
+static int sleep_until_soon(void *arg)
+{
+    struct pair *pair = arg;
+
+    return STILL(fs_futex_wait(&pair->word, 0, &pair->soon, FS_SCOPE_PRIVATE));
+}
+
+static int sleep_without_end(void *arg)
+{
+    struct pair *pair = arg;
+
+    return STILL(fs_futex_wait(&pair->word, 0, NULL, FS_SCOPE_PRIVATE));
+}
+
+static uint32_t lose_that_of_the_timed(uint32_t timeout_ms)
+{
+    return timeout_ms == INFINITE ? WAITS_ASK_THE_SYSTEM : WAITS_LOSE_A_WAKE;
+}
+
+/* The one wake goes to whom came first, who answers ETIMEDOUT all the same. */
+START_TEST(a_wake_that_met_a_time_out_is_passed_on)
+{
+    struct pair pair = {.soon = moment(FS_CLOCK_MONOTONIC, 500)};
+
+    waits_answer_by(lose_that_of_the_timed);
+    sleeper_put_to_sleep(&pair.timed, sleep_until_soon, &pair);
+    sleeper_put_to_sleep(&pair.other, sleep_without_end, &pair);
+    while (!has_come(&pair.soon))
+        sleep_ms(1);
+    fs_store_relaxed(&pair.word, 1);
+    fs_futex_wake(&pair.word, 1, FS_SCOPE_PRIVATE);
+    ck_assert_int_eq(sleeper_join(&pair.timed), ETIMEDOUT);
+    ck_assert_int_eq(sleeper_join(&pair.other), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("deadlines");
@@ -201,6 +243,7 @@ int main(void)
     tcase_add_test(tests, a_wait_by_the_wall_clock_is_short_and_its_end_a_wake_up);
     tcase_add_loop_test(tests, an_end_before_the_deadline_is_a_wake_up, 0, 2);
     tcase_add_loop_test(tests, a_shared_wait_looks_at_its_word_every_few_milliseconds, 0, 2);
+    tcase_add_test(tests, a_wake_that_met_a_time_out_is_passed_on);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

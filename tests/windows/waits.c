@@ -92,7 +92,7 @@ BOOL WINAPI __wrap_WaitOnAddress(volatile void *address, void *expected, SIZE_T 
     struct waiter *me;
     BOOL result;
 
-    if (error != WAITS_ASK_THE_SYSTEM) {
+    if (error != WAITS_ASK_THE_SYSTEM && error != WAITS_LOSE_A_WAKE) {
         if (error != 0)
             SetLastError(error);
         return error == 0;
@@ -100,8 +100,14 @@ BOOL WINAPI __wrap_WaitOnAddress(volatile void *address, void *expected, SIZE_T 
     if (is_disturbed())
         return TRUE;
     me = enter(address);
+    if (error == WAITS_LOSE_A_WAKE)
+        ms = INFINITE;
     result = __real_WaitOnAddress(address, expected, size, ms);
     leave(me);
+    if (error == WAITS_LOSE_A_WAKE && result) {
+        SetLastError(ERROR_TIMEOUT);
+        return FALSE;
+    }
     return result;
 }
 

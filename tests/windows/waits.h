@@ -12,6 +12,8 @@
 
 /* An answer in the system's place: 0 is a wake-up, else the error that is the last one then. */
 #define WAITS_ASK_THE_SYSTEM UINT32_MAX
+/* A time-out, after the thread has slept until it was woken: that wake is lost. */
+#define WAITS_LOSE_A_WAKE (UINT32_MAX - 1)
 
 /* The answer to a wait of so many milliseconds. */
 typedef uint32_t waits_answer(uint32_t timeout_ms);
