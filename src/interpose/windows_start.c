@@ -111,23 +111,40 @@ static void require_winpthreads(void)
 }
 
 /* Tables of other modules lead here until the process ends. */
-static void stay(HINSTANCE self)
+static bool stay(HINSTANCE self)
 {
     HMODULE pinned;
 
-    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
-                       (const char *)self, &pinned);
+    return GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN |
+                                  GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+                              (const char *)self, &pinned);
+}
+
+/* A library that is loaded into a running process finds locks in use, and can be unloaded again: it
+   serves by its own interface only. The drop-in is the program's winpthreads whenever it comes. */
+static bool may_redirect(HINSTANCE self, bool at_start)
+{
+    if (fs_start_switches.off || !fs_module_each(is_no_other, self))
+        return false;
+    if (!at_start && !FS_DROP_IN) {
+        fs_report("nothing is redirected: the library was loaded after the program's start",
+                  (char *)0);
+        return false;
+    }
+    if (stay(self))
+        return true;
+    fs_report("nothing is redirected: the library cannot be kept from being unloaded", (char *)0);
+    return false;
 }
 
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
 {
     if (reason == DLL_PROCESS_ATTACH) {
         DisableThreadLibraryCalls(self);
-        stay(self);
         read_environment();
         if (fs_start_switches.verbose)
             introduce();
-        if (!fs_start_switches.off && fs_module_each(is_no_other, self))
+        if (may_redirect(self, reserved != NULL))
             redirect();
         if (fs_start_switches.by_launcher && !fs_start_switches.off)
             require_winpthreads();

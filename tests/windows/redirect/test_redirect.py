@@ -145,6 +145,16 @@ class Redirect(unittest.TestCase):
         self.assertEqual(self.calls_by(IMPORTS + LATER + LOOKUPS, "lookup.exe", *names), PAIRS)
         self.assertEqual(self.calls_by(IMPORTS + LATER, "lookup.exe", *names), {})
 
+    def test_a_library_that_is_loaded_late_redirects_nothing(self):
+        name = os.path.basename(self.files[0])
+        done = self.passes(self.wine.run("late.exe", name, FASTSYNC_STATS="1"))
+        [line] = wine.complaints(done)
+        self.assertIn("loaded after the program's start", line)
+        self.assertEqual(wine.counts(done), {})
+        self.assertNotIn("stayed", done.stdout)
+        done = self.passes(self.wine.run("late.exe", name, FASTSYNC="0"))
+        self.assertEqual(done.stderr, "")
+
     # ---- the drop-in ----
 
     def drop_in_folder(self):
