@@ -92,9 +92,14 @@ static void redirect(void)
     fs_redirect_begin(FS_REDIRECT_ALL);
     fs_redirect_attach(fs_redirections, fs_redirection_count);
     fs_redirect_attach(fs_lookups, fs_lookup_count);
-    if (!fs_redirect_commit(&failure))
-        fs_report("nothing is redirected: ", failure.module ? failure.module : "", " ",
-                  failure.name ? failure.name : "", " ", failure.what, (char *)0);
+    if (fs_redirect_commit(&failure))
+        return;
+    fs_report(FS_DROP_IN ? "libwinpthread-1.dll has no originals, the process ends here: "
+                         : "nothing is redirected: ",
+              failure.module ? failure.module : "", " ", failure.name ? failure.name : "", " ",
+              failure.what, (char *)0);
+    if (FS_DROP_IN) /* whose functions the program is bound to: they would jump nowhere */
+        TerminateProcess(GetCurrentProcess(), REFUSED);
 }
 
 /* Says why nothing is there to replace, and ends the process if the launcher was told so. */

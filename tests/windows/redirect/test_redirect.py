@@ -157,6 +157,20 @@ class Redirect(unittest.TestCase):
 
     # ---- the drop-in ----
 
+    def test_drop_in_without_its_originals_ends_the_process(self):
+        folder = os.path.join(self.wine.folder, "no-originals")
+        shutil.copytree(self.drop_in_folder(), folder)
+        original = os.path.join(folder, "libwinpthread-1-original.dll")
+        with open(original, "rb") as file:
+            data = file.read()
+        self.assertIn(b"\0pthread_rwlock_wrlock\0", data)
+        with open(original, "wb") as file:
+            file.write(data.replace(b"\0pthread_rwlock_wrlock\0", b"\0pthread_rwlock_wrlocl\0"))
+        done = self.wine.run("imports.exe", folder=folder)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        [line] = wine.complaints(done)
+        self.assertIn("pthread_rwlock_wrlock is not there", line)
+
     def drop_in_folder(self):
         """A folder as its user makes it."""
         folder = os.path.join(self.wine.folder, "drop-in")
