@@ -260,7 +260,8 @@ bool fs_redirect_commit(struct fs_redirect_failure *failure)
 
 fs_function fs_redirect_answer(fs_function function)
 {
-    return redirect.ways & FS_REDIRECT_LOOKUPS ? exchange(function, false) : function;
+    /* Null is what was not found, and for a moment the original of a row that is forgotten. */
+    return function && (redirect.ways & FS_REDIRECT_LOOKUPS) ? exchange(function, false) : function;
 }
 
 /* ---- modules that come and go ---- */
