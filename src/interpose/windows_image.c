@@ -43,10 +43,22 @@ const void *fs_image_table(const struct fs_image *image, unsigned number, size_t
     if (number >= headers->OptionalHeader.NumberOfRvaAndSizes || table->Size == 0)
         return NULL;
     *size = table->Size;
-    /* The launcher puts a program's table of imports behind the image; the loader has read it. */
-    if (number == IMAGE_DIRECTORY_ENTRY_IMPORT)
-        return image->base + table->VirtualAddress;
     return fs_image_at(image, table->VirtualAddress, table->Size);
+}
+
+/* The loader goes by the empty entry at the end, whatever size the directory says; and the launcher
+   puts a program's table behind the image. */
+static const IMAGE_IMPORT_DESCRIPTOR *imports_of(const struct fs_image *image)
+{
+    static const IMAGE_IMPORT_DESCRIPTOR none;
+    const IMAGE_NT_HEADERS *headers = image->headers;
+    const IMAGE_DATA_DIRECTORY *table =
+        &headers->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
+
+    if (headers->OptionalHeader.NumberOfRvaAndSizes <= IMAGE_DIRECTORY_ENTRY_IMPORT ||
+        table->VirtualAddress == 0)
+        return &none;
+    return (const void *)(image->base + table->VirtualAddress);
 }
 
 /* The slots from that offset to the first that is null. */
@@ -82,14 +94,11 @@ static bool visit_delayed(const struct fs_image *image,
 bool fs_image_each_import(const struct fs_image *image,
                           bool (*visit)(fs_function *slot, void *argument), void *argument)
 {
-    size_t size;
-    const IMAGE_IMPORT_DESCRIPTOR *import =
-        fs_image_table(image, IMAGE_DIRECTORY_ENTRY_IMPORT, &size);
+    const IMAGE_IMPORT_DESCRIPTOR *import = imports_of(image);
 
-    if (import)
-        for (; size >= sizeof(*import) && import->FirstThunk; size -= sizeof(*import), import++)
-            if (!visit_slots(image, import->FirstThunk, visit, argument))
-                return false;
+    for (; import->Name && import->FirstThunk; import++)
+        if (!visit_slots(image, import->FirstThunk, visit, argument))
+            return false;
     return visit_delayed(image, visit, argument);
 }
 

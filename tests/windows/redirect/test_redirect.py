@@ -145,6 +145,11 @@ class Redirect(unittest.TestCase):
         self.assertEqual(self.calls_by(IMPORTS + LATER + LOOKUPS, "lookup.exe", *names), PAIRS)
         self.assertEqual(self.calls_by(IMPORTS + LATER, "lookup.exe", *names), {})
 
+    def test_an_import_table_is_longer_than_its_directory_says(self):
+        for size in (0, 20):
+            self.make_file(f"short{size}.dll", self.set_directory(1, size), "plugin.dll")
+            self.assert_used(self.calls_by(IMPORTS + LATER, "host.exe", f"short{size}.dll"))
+
     def test_a_library_that_is_loaded_late_redirects_nothing(self):
         name = os.path.basename(self.files[0])
         done = self.passes(self.wine.run("late.exe", name, FASTSYNC_STATS="1"))
@@ -281,8 +286,18 @@ class Redirect(unittest.TestCase):
         self.refused("--library", saying="--library needs a file")
         self.refused("--insert-into", "x", saying="needs the number of a process")
 
-    def make_file(self, name, change=None):
-        with open(os.path.join(self.wine.folder, "imports.exe"), "rb") as file:
+    def set_directory(self, number, size, offset=None):
+        """What gives an image's directory another size, and place."""
+        def change(data, start):
+            at = start + (24 + 112 if self.wine.triplet.startswith("x86_64") else 24 + 96)
+            at += 8 * number
+            if offset is not None:
+                data[at:at + 4] = offset.to_bytes(4, "little")
+            data[at + 4:at + 8] = size.to_bytes(4, "little")
+        return change
+
+    def make_file(self, name, change=None, origin="imports.exe"):
+        with open(os.path.join(self.wine.folder, origin), "rb") as file:
             data = bytearray(file.read())
         start = int.from_bytes(data[0x3c:0x40], "little")
         if change:
