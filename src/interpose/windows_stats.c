@@ -82,12 +82,25 @@ static bool is_first(size_t row)
     return true;
 }
 
+/* A long, which fs_format_number takes, has 32 bits here whatever a counter has. */
+static const char *format_count(uint64_t count, char buffer[24])
+{
+    char *at = &buffer[23];
+
+    *at = '\0';
+    do {
+        *--at = (char)('0' + count % 10);
+        count /= 10;
+    } while (count != 0);
+    return at;
+}
+
 void fs_stats_report(void)
 {
     char process[24], digits[24];
 
     for (size_t i = 0; i < stats.count; i++) {
-        uintptr_t calls = 0;
+        uint64_t calls = 0;
 
         if (!is_first(i))
             continue;
@@ -95,7 +108,7 @@ void fs_stats_report(void)
             if (stats.rows[j].replacement == stats.rows[i].replacement)
                 calls += __atomic_load_n(&stats.counters[j], __ATOMIC_RELAXED);
         if (calls || *stats.rows[i].original)
-            fs_report("stats ", fs_format_number((long)GetCurrentProcessId(), process), " ",
-                      stats.rows[i].name, " ", fs_format_number((long)calls, digits), (char *)0);
+            fs_report("stats ", format_count(GetCurrentProcessId(), process), " ",
+                      stats.rows[i].name, " ", format_count(calls, digits), (char *)0);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Linked into a copy of the library, in front of what a transaction calls: TEST_FAULTS=1 lets
    commit fail at its first step, at its second and so on, and looks after each whether everything
-   is as it was; TEST_WAYS=N takes only some of the ways. The last commit succeeds, and the program
-   runs. */
+   is as it was; TEST_WAYS=N takes only some of the ways; TEST_COUNT=1 has the first function been
+   called very often. The last commit succeeds, and the program runs. */
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
@@ -130,6 +130,16 @@ static bool finds_what_is_not_there(struct fs_redirection *row)
     return found;
 }
 
+/* Its target is lock inc counter; jmp. */
+static void count_very_often(const struct fs_redirection *row)
+{
+#ifdef _WIN64
+    uint8_t *thunk = (uint8_t *)(uintptr_t)row->target;
+
+    *(uintptr_t *)(void *)(thunk + 8 + *(int32_t *)(void *)(thunk + 4)) = UINT64_C(5000000000);
+#endif
+}
+
 bool __real_fs_redirect_commit(struct fs_redirect_failure *failure);
 bool __wrap_fs_redirect_commit(struct fs_redirect_failure *failure);
 
@@ -139,6 +149,8 @@ bool __wrap_fs_redirect_commit(struct fs_redirect_failure *failure)
     long unlike = 0;
     uint64_t before = sum_up();
 
+    if (GetEnvironmentVariableA("TEST_COUNT", text, sizeof(text)))
+        count_very_often(fs_redirections);
     if (!GetEnvironmentVariableA("TEST_FAULTS", text, sizeof(text)))
         return __real_fs_redirect_commit(failure);
     for (failing = 1;; failing++) {

@@ -145,6 +145,13 @@ class Redirect(unittest.TestCase):
         self.assertEqual(self.calls_by(IMPORTS + LATER + LOOKUPS, "lookup.exe", *names), PAIRS)
         self.assertEqual(self.calls_by(IMPORTS + LATER, "lookup.exe", *names), {})
 
+    def test_counts_of_more_than_32_bits(self):
+        if self.wine.triplet.startswith("i686"):
+            self.skipTest("a counter has 32 bits")
+        done = self.passes(self.wine.run(RUN, "--library", "faults.dll", "imports.exe",
+                                         FASTSYNC_STATS="1", TEST_COUNT="1"))
+        self.assertEqual(self.calls(done)["pthread_mutex_init"], 5000000001)
+
     def test_an_import_table_is_longer_than_its_directory_says(self):
         for size in (0, 20):
             self.make_file(f"short{size}.dll", self.set_directory(1, size), "plugin.dll")
