@@ -28,18 +28,19 @@ static uint8_t *allocate_between(uint8_t *at, const uint8_t *end)
 {
     MEMORY_BASIC_INFORMATION region;
 
-    for (; at < end && VirtualQuery(at, &region, sizeof(region)); at += region.RegionSize) {
-        uint8_t *place;
+    while (at < end && VirtualQuery(at, &region, sizeof(region))) {
+        uint8_t *after = (uint8_t *)region.BaseAddress + region.RegionSize;
+        uint8_t *place =
+            (uint8_t *)(((uintptr_t)at + GRANULARITY - 1) & ~(uintptr_t)(GRANULARITY - 1));
 
-        at = region.BaseAddress;
-        place = (uint8_t *)(((uintptr_t)at + GRANULARITY - 1) & ~(uintptr_t)(GRANULARITY - 1));
-        if (region.State != MEM_FREE || place + FS_STUBS_SIZE > at + region.RegionSize)
+        at = after;
+        if (region.State != MEM_FREE || place + FS_STUBS_SIZE > after)
             continue;
         if (place + FS_STUBS_SIZE > end)
             return NULL;
-        place = VirtualAlloc(place, FS_STUBS_SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
-        if (place)
+        if (VirtualAlloc(place, FS_STUBS_SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE))
             return place;
+        at = place + GRANULARITY; /* another thread was faster here; the rest may be free */
     }
     return NULL;
 }

@@ -51,6 +51,29 @@ bool __wrap_fs_later_start(void)
     return !is_wrong() && __real_fs_later_start();
 }
 
+/* Of each piece of free memory the first place is lost to another thread, where one is named. */
+#ifdef _WIN64
+#define IMPORT(prefix) __asm__("__" prefix "___imp_VirtualAlloc")
+#else
+#define IMPORT(prefix) __asm__("___" prefix "__imp__VirtualAlloc@16")
+#endif
+typedef LPVOID WINAPI allocate(LPVOID place, SIZE_T size, DWORD how, DWORD access);
+extern allocate *const real_allocate IMPORT("real");
+extern allocate *const wrap_allocate IMPORT("wrap");
+
+static LPVOID WINAPI lose_or_allocate(LPVOID place, SIZE_T size, DWORD how, DWORD access)
+{
+    static char *lost;
+
+    if (place && (char *)place != lost + 0x10000) {
+        lost = place;
+        return NULL;
+    }
+    return real_allocate(place, size, how, access);
+}
+
+allocate *const wrap_allocate = lose_or_allocate;
+
 /* ---- everything a transaction may change, as one number ---- */
 
 static void mix(uint64_t *sum, uint64_t value)
