@@ -21,7 +21,7 @@ struct target {
     uintptr_t base, end; /* of the image */
     uintptr_t headers;   /* address of the NT headers */
     uintptr_t directory; /* address of the entry for imports in the directory */
-    IMAGE_DATA_DIRECTORY imports;
+    IMAGE_DATA_DIRECTORY imports, bound, slots;
 };
 
 /* What is written behind the image, its entries before it: the new one, those of the image, and an
@@ -55,8 +55,9 @@ static bool write(const struct target *target, uintptr_t address, const void *da
         return false;
     written =
         WriteProcessMemory(target->process, (void *)address, data, size, &done) && done == size;
-    return VirtualProtectEx(target->process, (void *)address, size, protection, &ignored) &&
-           written;
+    /* What stays writable does as well. */
+    VirtualProtectEx(target->process, (void *)address, size, protection, &ignored);
+    return written;
 }
 
 static bool find_image(struct target *target)
@@ -69,6 +70,16 @@ static bool find_image(struct target *target)
     /* Behind some flags and a handle. */
     return read(target, (uintptr_t)about.PebBaseAddress + 2 * sizeof(void *), &target->base,
                 sizeof(target->base));
+}
+
+/* Of a process that this one can change: see helper.h. */
+static bool runs_narrow(const struct target *target)
+{
+    BOOL narrow = TRUE;
+
+    if (sizeof(void *) == 8 && !IsWow64Process(target->process, &narrow))
+        return !target->wide; /* not told: by the image */
+    return narrow;
 }
 
 static const char *read_headers(struct target *target)
@@ -90,9 +101,13 @@ static const char *read_headers(struct target *target)
         target->wide = true;
     else if (headers.wide.FileHeader.Machine != IMAGE_FILE_MACHINE_I386)
         return "it is for another processor";
+    if (target->wide == runs_narrow(target))
+        return "it is a program of .NET, whose process is not of the width that its file says";
     directory = target->wide ? headers.wide.OptionalHeader.DataDirectory
                              : headers.narrow.OptionalHeader.DataDirectory;
     target->imports = directory[IMAGE_DIRECTORY_ENTRY_IMPORT];
+    target->bound = directory[IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT];
+    target->slots = directory[IMAGE_DIRECTORY_ENTRY_IAT];
     target->directory =
         target->headers + (uintptr_t)((const char *)&directory[IMAGE_DIRECTORY_ENTRY_IMPORT] -
                                       (const char *)&headers);
@@ -102,19 +117,21 @@ static const char *read_headers(struct target *target)
 }
 
 /* How many entries there are; the table's size in the directory need not be right. */
-static size_t count_imports(const struct target *target)
+static const char *count_imports(const struct target *target, size_t *count)
 {
+    uintptr_t at = target->base + target->imports.VirtualAddress;
     IMAGE_IMPORT_DESCRIPTOR entry;
-    size_t count = 0;
 
+    *count = 0;
     if (!target->imports.VirtualAddress)
-        return 0;
-    while (count <= IMPORTS_MAX &&
-           read(target, target->base + target->imports.VirtualAddress + count * sizeof(entry),
-                &entry, sizeof(entry)) &&
-           entry.Name && entry.FirstThunk)
-        count++;
-    return count;
+        return NULL;
+    for (; read(target, at, &entry, sizeof(entry)); at += sizeof(entry)) {
+        if (!entry.Name || !entry.FirstThunk)
+            return NULL;
+        if (++*count > IMPORTS_MAX)
+            return "it has too many imports";
+    }
+    return "its imports cannot be read: it is protected";
 }
 
 /* Memory behind the image, which a 32-bit offset from its base reaches. */
@@ -125,15 +142,16 @@ static uintptr_t allocate(const struct target *target, size_t size)
     MEMORY_BASIC_INFORMATION region;
 
     while (at < end && VirtualQueryEx(target->process, (const void *)at, &region, sizeof(region))) {
-        uintptr_t start = (uintptr_t)region.BaseAddress;
-        uintptr_t place = (start + GRANULARITY - 1) & ~(uintptr_t)(GRANULARITY - 1);
+        uintptr_t after = (uintptr_t)region.BaseAddress + region.RegionSize;
+        uintptr_t place = (at + GRANULARITY - 1) & ~(uintptr_t)(GRANULARITY - 1);
 
-        if (region.State == MEM_FREE && place + size <= start + region.RegionSize &&
-            place + size <= end &&
-            VirtualAllocEx(target->process, (void *)place, size, MEM_RESERVE | MEM_COMMIT,
+        at = after;
+        if (region.State != MEM_FREE || place + size > after || place + size > end)
+            continue;
+        if (VirtualAllocEx(target->process, (void *)place, size, MEM_RESERVE | MEM_COMMIT,
                            PAGE_READWRITE))
             return place;
-        at = start + region.RegionSize;
+        at = place + GRANULARITY; /* taken meanwhile; the rest of the region may be free */
     }
     return 0;
 }
@@ -160,32 +178,43 @@ static bool fill(const struct target *target, DWORD offset, size_t count, uint8_
                               count * sizeof(*entries));
 }
 
-/* The directory names the new table; imports that were bound in advance have to be bound anew. */
-static const char *point_at(const struct target *target, DWORD offset, size_t count)
+static bool write_directory(const struct target *target, unsigned number,
+                            IMAGE_DATA_DIRECTORY entry)
+{
+    uintptr_t address = target->directory + (number - IMAGE_DIRECTORY_ENTRY_IMPORT) * sizeof(entry);
+
+    return write(target, address, &entry, sizeof(entry));
+}
+
+/* The directory names the new table; imports that were bound in advance have to be bound anew. An
+   image that does not say where its slots are gets the new block for that: the loader makes them
+   writable by it. */
+static const char *point_at(const struct target *target, DWORD offset, size_t count, size_t size)
 {
     IMAGE_DATA_DIRECTORY imports = {offset, (DWORD)((count + 2) * sizeof(IMAGE_IMPORT_DESCRIPTOR))};
-    IMAGE_DATA_DIRECTORY none = {0, 0};
-    uintptr_t bound =
-        target->directory +
-        (IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT - IMAGE_DIRECTORY_ENTRY_IMPORT) * sizeof(none);
+    IMAGE_DATA_DIRECTORY slots = {offset, (DWORD)size};
 
-    if (!write(target, bound, &none, sizeof(none)) ||
-        !write(target, target->directory, &imports, sizeof(imports)))
-        return "its headers cannot be written: it is protected";
-    return NULL;
+    if (write_directory(target, IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT, (IMAGE_DATA_DIRECTORY){0, 0}) &&
+        (target->slots.VirtualAddress ||
+         write_directory(target, IMAGE_DIRECTORY_ENTRY_IAT, slots)) &&
+        write_directory(target, IMAGE_DIRECTORY_ENTRY_IMPORT, imports))
+        return NULL;
+    write_directory(target, IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT, target->bound);
+    write_directory(target, IMAGE_DIRECTORY_ENTRY_IAT, target->slots);
+    return "its headers cannot be written: it is protected";
 }
 
 static const char *insert(const struct target *target, const char *path)
 {
-    size_t count = count_imports(target);
-    size_t size = ENTRIES_SIZE(count + 2) + sizeof(struct insertion);
+    size_t count, size;
     uint8_t *block;
     uintptr_t place;
-    const char *wrong = NULL;
+    const char *wrong = count_imports(target, &count);
     SIZE_T done;
 
-    if (count > IMPORTS_MAX)
-        return "it has too many imports";
+    if (wrong)
+        return wrong;
+    size = ENTRIES_SIZE(count + 2) + sizeof(struct insertion);
     place = allocate(target, size);
     if (!place)
         return "it gets no memory near its image: it is protected, or there is none";
@@ -194,7 +223,7 @@ static const char *insert(const struct target *target, const char *path)
         !WriteProcessMemory(target->process, (void *)place, block, size, &done) || done != size)
         wrong = "its memory cannot be written: it is protected";
     if (!wrong)
-        wrong = point_at(target, (DWORD)(place - target->base), count);
+        wrong = point_at(target, (DWORD)(place - target->base), count, size);
     if (wrong)
         VirtualFreeEx(target->process, (void *)place, 0, MEM_RELEASE);
     if (block)

@@ -241,6 +241,14 @@ class Redirect(unittest.TestCase):
     def test_child_of_a_shell(self):
         self.expect_child("system", 3)
 
+    def test_insertion_over_calls_that_fail(self):
+        self.make_file("no_slots.exe", self.set_directory(12, 0, offset=0))
+        library = os.path.basename(self.files[0])
+        for program in ("imports.exe", "no_slots.exe"):
+            done = self.wine.run("insertion.exe", program, library)
+            self.assertEqual(done.returncode, 0, f"{program}: {done.stdout}{done.stderr}")
+        self.assert_used(self.calls(self.counted("no_slots.exe")))
+
     # ---- the launcher ----
 
     def test_status_and_arguments_are_passed_on(self):
