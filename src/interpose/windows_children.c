@@ -12,7 +12,7 @@ static void follow(const PROCESS_INFORMATION *child, DWORD flags)
 {
     DWORD saved = GetLastError();
     struct fs_library library;
-    const char *wrong = fs_library_beside(&library, (HMODULE)(uintptr_t)own_image)
+    const char *wrong = fs_library_own(&library, (HMODULE)(uintptr_t)own_image)
                             ? fs_launch_insert(child->hProcess, &library)
                             : "the path of the library is too long";
     char number[24];

@@ -16,10 +16,14 @@
 struct fs_library {
     WCHAR folder[FS_LAUNCH_PATH]; /* with its last \ */
     WCHAR file[FS_LAUNCH_PATH];   /* empty: by the program's width, in that folder */
+    bool is_own;                  /* the file is for programs of this one's width only */
 };
 
 /* The folder of a module of this process; null: of its program. False: its path is too long. */
 bool fs_library_beside(struct fs_library *library, HMODULE module);
+
+/* As that, and the module itself is the file, whatever its name. */
+bool fs_library_own(struct fs_library *library, HMODULE module);
 
 /* The process must be suspended, and no thread of it have run. Returns null, or why the library is
    not in it; then the process is as it was. */

@@ -8,12 +8,24 @@ bool fs_library_beside(struct fs_library *library, HMODULE module)
     DWORD length = GetModuleFileNameW(module, library->folder, FS_LAUNCH_PATH);
 
     library->file[0] = 0;
+    library->is_own = false;
     if (length == 0 || length >= FS_LAUNCH_PATH)
         return false;
     while (length > 0 && library->folder[length - 1] != '\\')
         length--;
     library->folder[length] = 0;
     return true;
+}
+
+bool fs_library_own(struct fs_library *library, HMODULE module)
+{
+    DWORD length;
+
+    if (!fs_library_beside(library, module))
+        return false;
+    length = GetModuleFileNameW(module, library->file, FS_LAUNCH_PATH);
+    library->is_own = true;
+    return length > 0 && length < FS_LAUNCH_PATH;
 }
 
 bool fs_library_file(const struct fs_library *library, const WCHAR *name,
@@ -48,7 +60,7 @@ const char *fs_library_path(const struct fs_library *library, bool wide, char pa
     WCHAR file[FS_LAUNCH_PATH], short_form[FS_LAUNCH_PATH];
     DWORD length;
 
-    if (library->file[0])
+    if (library->file[0] && (!library->is_own || wide == (sizeof(void *) == 8)))
         lstrcpynW(file, library->file, FS_LAUNCH_PATH);
     else if (!fs_library_file(library, wide ? L"fastsync.dll" : L"fastsync32.dll", file))
         return "the path of the library is too long";

@@ -241,6 +241,15 @@ class Redirect(unittest.TestCase):
     def test_child_of_a_shell(self):
         self.expect_child("system", 3)
 
+    def test_children_get_the_library_that_was_named(self):
+        folder = os.path.join(self.wine.folder, "other")
+        os.makedirs(folder)
+        shutil.copy(os.path.join(self.wine.folder, os.path.basename(self.files[0])),
+                    os.path.join(folder, "other.dll"))
+        done = self.passes(self.wine.run(RUN, "--library", "other\\other.dll", "parent.exe", "W",
+                                         "imports.exe", FASTSYNC_STATS="1"))
+        self.assertEqual(len(wine.counts(done)), 2, done.stderr)
+
     def test_insertion_over_calls_that_fail(self):
         self.make_file("no_slots.exe", self.set_directory(12, 0, offset=0))
         library = os.path.basename(self.files[0])
