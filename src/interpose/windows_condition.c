@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "interpose/view_windows.h"
+#include "interpose/windows_cancel.h"
 #include "interpose/windows_pthread.h"
 #include "interpose/windows_redirect.h"
 #include "interpose/windows_start.h"
@@ -48,26 +49,44 @@ static int release_original(struct fs_mutex *m)
     return FS_ORIGINAL(pthread_mutex_unlock)(((struct stand_in *)(void *)m)->original);
 }
 
-/* Deferred: a cancellation amid our instructions would leave the thread queued. */
+/* With the mutex held, so winpthreads is not called unless somebody was cancelled. Relaxed: the
+   caller has read the count of the interruptions (wait.h), which publishes what was noted. */
+static void end_if_cancelled(void)
+{
+    if (fs_load_relaxed(&fs_cancel_seen) & FS_CANCEL_REQUESTED)
+        FS_ORIGINAL(pthread_testcancel)();
+}
+
 static int wait_with_cancellation(struct fs_condition *c, struct fs_mutex *m, struct fs_waiter *who,
                                   const struct fs_deadline *deadline)
+{
+    int err;
+
+    who->thread = fs_cancel_waiter(fs_thread_id());
+    do {
+        who->epoch = fs_wait_epoch_now();
+        end_if_cancelled();
+        err = fs_wait_once(c, m, who, deadline);
+    } while (err == FS_WAIT_NOT_BEGUN);
+    if (err != ECANCELED)
+        return err;
+    /* What the caller waits for may have come: with cancellation disabled this is a spurious
+       wake-up. */
+    end_if_cancelled();
+    return 0;
+}
+
+/* A cancellation amid our instructions would leave the thread queued. */
+static int wait_deferred(struct fs_condition *c, struct fs_mutex *m, struct fs_waiter *who,
+                         const struct fs_deadline *deadline)
 {
     int type = PTHREAD_CANCEL_DEFERRED;
     int err;
 
-    who->thread = (const void *)FS_ORIGINAL(pthread_self)();
+    if (FS_LIKELY(!(fs_load_relaxed(&fs_cancel_seen) & FS_CANCEL_ASYNCHRONOUS)))
+        return wait_with_cancellation(c, m, who, deadline);
     FS_ORIGINAL(pthread_setcanceltype)(PTHREAD_CANCEL_DEFERRED, &type);
-    do {
-        who->epoch = fs_wait_epoch_now();
-        FS_ORIGINAL(pthread_testcancel)();
-        err = fs_wait_once(c, m, who, deadline);
-    } while (err == FS_WAIT_NOT_BEGUN);
-    if (err == ECANCELED) {
-        /* What the caller waits for may have come: with cancellation disabled this is a spurious
-           wake-up. */
-        FS_ORIGINAL(pthread_testcancel)();
-        err = 0;
-    }
+    err = wait_with_cancellation(c, m, who, deadline);
     if (type != PTHREAD_CANCEL_DEFERRED)
         FS_ORIGINAL(pthread_setcanceltype)(type, &type);
     return err;
@@ -91,7 +110,7 @@ static int wait_until(struct fs_condition *c, pthread_mutex_t *mutex,
     } else {
         return err;
     }
-    return wait_with_cancellation(c, m, &who, deadline);
+    return wait_deferred(c, m, &who, deadline);
 }
 
 /* Whether winpthreads may have the whole call; else what to answer. */

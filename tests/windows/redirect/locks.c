@@ -85,7 +85,9 @@ static int use_condition(void)
 static void *wait_for_cancellation(void *unused)
 {
     const struct timespec moment = {0, 1000000};
+    int old;
 
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &old);
     for (;;) {
         pthread_testcancel();
         nanosleep(&moment, NULL);
