@@ -31,16 +31,35 @@ static void note(uint32_t what)
     fs_or_relaxed(&fs_cancel_seen, what);
 }
 
-int fs_pthread_cancel(pthread_t thread)
+/* pthread_cancel's, which knows no signal. */
+static int cancel(pthread_t thread, int signal)
+{
+    return FS_ORIGINAL(pthread_cancel)(thread);
+}
+
+static int ask_to_end(int (*ask)(pthread_t thread, int signal), pthread_t thread, int signal)
 {
     const void *waiter = find_waiter(thread); /* before it can end */
     int err;
 
     note(FS_CANCEL_REQUESTED);
-    err = FS_ORIGINAL(pthread_cancel)(thread);
+    err = ask(thread, signal);
     if (err == 0 && waiter)
         fs_wait_interrupt(waiter);
     return err;
+}
+
+int fs_pthread_cancel(pthread_t thread)
+{
+    return ask_to_end(cancel, thread, 0);
+}
+
+/* winpthreads' own calls pthread_cancel within its module, which no redirection sees. */
+int fs_pthread_kill(pthread_t thread, int signal)
+{
+    if (signal == 0)
+        return FS_ORIGINAL(pthread_kill)(thread, signal);
+    return ask_to_end(FS_ORIGINAL(pthread_kill), thread, signal);
 }
 
 int fs_pthread_setcanceltype(int type, int *old)

@@ -67,6 +67,7 @@ int fs_pthread_rwlock_timedwrlock64(pthread_rwlock_t *lock, const struct fs_time
 int fs_pthread_rwlock_unlock(pthread_rwlock_t *lock);
 
 int fs_pthread_cancel(pthread_t thread);
+int fs_pthread_kill(pthread_t thread, int signal);
 int fs_pthread_setcanceltype(int type, int *old);
 
 #endif

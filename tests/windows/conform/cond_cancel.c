@@ -3,6 +3,8 @@
    cleanup handlers run, nobody else's signal is lost. */
 #include "check.h"
 
+#include <signal.h>
+
 static pthread_mutex_t mutex;
 static pthread_cond_t cond;
 static int waiting; /* guarded by the mutex */
@@ -255,6 +257,28 @@ static int nothing_to_do(void *nothing)
     return 0;
 }
 
+/* winpthreads makes a cancellation of every signal. */
+static void a_signal_to_a_thread_ends_its_wait(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct waiter how = {.timed = i};
+        pthread_t thread;
+
+        reset(false);
+        thread = start(&how);
+        until_waiting(1);
+        OK(pthread_kill(thread, 0)); /* asks whether there is such a thread */
+        CHECK_INT(pthread_kill(thread, 1), EINVAL);
+        check_pause(20);
+        CHECK_INT(check_load(&cleaned) + check_load(&woken), 0);
+        OK(pthread_kill(thread, SIGTERM));
+        expect_end(thread, true);
+        CHECK_INT(cleaned, 1);
+        CHECK_INT(woken, 0);
+        tear_down();
+    }
+}
+
 static void no_such_thread_gives_ESRCH(void)
 {
     struct thread thread;
@@ -263,6 +287,8 @@ static void no_such_thread_gives_ESRCH(void)
     OK(thread_join(&thread));
     CHECK_INT(pthread_cancel(thread.id), ESRCH);
     CHECK_INT(pthread_cancel(0), ESRCH);
+    CHECK_INT(pthread_kill(thread.id, SIGTERM), ESRCH);
+    CHECK_INT(pthread_kill(0, 0), ESRCH);
 }
 
 static const struct check_case cases[] = {
@@ -274,6 +300,7 @@ static const struct check_case cases[] = {
     CHECK_CASE_OURS(a_waiter_that_has_disabled_cancellation_goes_on_waiting,
                     "winpthreads' wait returns EINVAL then"),
     CHECK_CASE(a_signal_and_a_cancellation_at_once),
+    CHECK_CASE(a_signal_to_a_thread_ends_its_wait),
     CHECK_CASE(no_such_thread_gives_ESRCH),
     CHECK_END,
 };

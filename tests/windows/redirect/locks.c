@@ -100,6 +100,7 @@ static int use_cancel(void)
     pthread_t thread;
 
     EXPECT(pthread_create(&thread, NULL, wait_for_cancellation, NULL), 0);
+    EXPECT(pthread_kill(thread, 0), 0);
     EXPECT(pthread_cancel(thread), 0);
     EXPECT(pthread_join(thread, NULL), 0);
     return 0;

@@ -25,7 +25,7 @@ USED = {
     "pthread_rwlock_init": 1, "pthread_rwlock_destroy": 1, "pthread_rwlock_rdlock": 1,
     "pthread_rwlock_tryrdlock": 1, "pthread_rwlock_timedrdlock": 1, "pthread_rwlock_wrlock": 1,
     "pthread_rwlock_trywrlock": 1, "pthread_rwlock_timedwrlock": 1, "pthread_rwlock_unlock": 4,
-    "pthread_cancel": 1, "pthread_setcanceltype": 1,
+    "pthread_cancel": 1, "pthread_kill": 1, "pthread_setcanceltype": 1,
 }
 OF_WINDOWS = ("GetProcAddress", "CreateProcessA", "CreateProcessW")
 PAIRS = {"pthread_mutex_lock": 3, "pthread_mutex_unlock": 3}  # of most other programs
