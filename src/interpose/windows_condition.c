@@ -26,6 +26,27 @@ static struct fs_condition_object *settle(const pthread_cond_t *cond, int *err)
     return object ? &object->condition : NULL;
 }
 
+/* ---- the type of cancellation -------------------------------------------------- */
+
+/* From here on the thread ends only where it looks: amid our instructions it would stay queued, or
+   leave the memory of all objects locked. Returns the type that the thread has chosen. */
+static int defer_cancellation(void)
+{
+    int type = PTHREAD_CANCEL_DEFERRED;
+
+    if (FS_UNLIKELY(fs_load_relaxed(&fs_cancel_seen) & FS_CANCEL_ASYNCHRONOUS))
+        FS_ORIGINAL(pthread_setcanceltype)(PTHREAD_CANCEL_DEFERRED, &type);
+    return type;
+}
+
+/* Gives that type back, and hands on the result. */
+static int restore_type(int type, int err)
+{
+    if (FS_UNLIKELY(type != PTHREAD_CANCEL_DEFERRED))
+        FS_ORIGINAL(pthread_setcanceltype)(type, &type);
+    return err;
+}
+
 /* ---- waiting --------------------------------------------------------------- */
 
 static int acquire(struct fs_mutex *m)
@@ -76,22 +97,6 @@ static int wait_with_cancellation(struct fs_condition *c, struct fs_mutex *m, st
     return 0;
 }
 
-/* A cancellation amid our instructions would leave the thread queued. */
-static int wait_deferred(struct fs_condition *c, struct fs_mutex *m, struct fs_waiter *who,
-                         const struct fs_deadline *deadline)
-{
-    int type = PTHREAD_CANCEL_DEFERRED;
-    int err;
-
-    if (FS_LIKELY(!(fs_load_relaxed(&fs_cancel_seen) & FS_CANCEL_ASYNCHRONOUS)))
-        return wait_with_cancellation(c, m, who, deadline);
-    FS_ORIGINAL(pthread_setcanceltype)(PTHREAD_CANCEL_DEFERRED, &type);
-    err = wait_with_cancellation(c, m, who, deadline);
-    if (type != PTHREAD_CANCEL_DEFERRED)
-        FS_ORIGINAL(pthread_setcanceltype)(type, &type);
-    return err;
-}
-
 static int wait_until(struct fs_condition *c, pthread_mutex_t *mutex,
                       const struct fs_deadline *deadline)
 {
@@ -110,7 +115,7 @@ static int wait_until(struct fs_condition *c, pthread_mutex_t *mutex,
     } else {
         return err;
     }
-    return wait_deferred(c, m, &who, deadline);
+    return wait_with_cancellation(c, m, &who, deadline);
 }
 
 /* Whether winpthreads may have the whole call; else what to answer. */
@@ -122,7 +127,7 @@ static bool may_hand_over(int *err, const pthread_mutex_t *mutex)
     return !fs_handle_is_ours(fs_handle_load(mutex));
 }
 
-int fs_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+static int wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
     int err;
     struct fs_condition_object *object = settle(cond, &err);
@@ -132,8 +137,23 @@ int fs_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
     return may_hand_over(&err, mutex) ? FS_ORIGINAL(pthread_cond_wait)(cond, mutex) : err;
 }
 
-#define TIMEDWAIT(name, type)                                                                      \
-    int fs_##name(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct type *at)             \
+int fs_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+    int type = defer_cancellation();
+
+    return restore_type(type, wait(cond, mutex));
+}
+
+#define DEFERRED(name, time)                                                                       \
+    int fs_##name(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct time *when)           \
+    {                                                                                              \
+        int type = defer_cancellation();                                                           \
+                                                                                                   \
+        return restore_type(type, do_##name(cond, mutex, when));                                   \
+    }
+
+#define TIMEDWAIT(name, time)                                                                      \
+    static int do_##name(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct time *at)      \
     {                                                                                              \
         struct fs_deadline deadline;                                                               \
         int err;                                                                                   \
@@ -146,14 +166,15 @@ int fs_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
                               FS_TIME_AT(at, (enum fs_clock)object->clock, &deadline));            \
         return may_hand_over(&err, mutex) ? FS_ORIGINAL_LIKE(name, fs_##name)(cond, mutex, at)     \
                                           : err;                                                   \
-    }
+    }                                                                                              \
+    DEFERRED(name, time)
 
 TIMEDWAIT(pthread_cond_timedwait, timespec)
 TIMEDWAIT(pthread_cond_timedwait32, fs_timespec32)
 TIMEDWAIT(pthread_cond_timedwait64, fs_timespec64)
 
-#define TIMEDWAIT_RELATIVE(name, type)                                                             \
-    int fs_##name(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct type *timeout)        \
+#define TIMEDWAIT_RELATIVE(name, time)                                                             \
+    static int do_##name(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct time *timeout) \
     {                                                                                              \
         struct fs_deadline deadline;                                                               \
         int err;                                                                                   \
@@ -167,7 +188,8 @@ TIMEDWAIT(pthread_cond_timedwait64, fs_timespec64)
                        : err;                                                                      \
         deadline = fs_time_after(timeout->tv_sec, timeout->tv_nsec);                               \
         return wait_until(&object->condition, mutex, &deadline);                                   \
-    }
+    }                                                                                              \
+    DEFERRED(name, time)
 
 TIMEDWAIT_RELATIVE(pthread_cond_timedwait_relative_np, timespec)
 TIMEDWAIT_RELATIVE(pthread_cond_timedwait32_relative_np, fs_timespec32)
