@@ -215,9 +215,18 @@ TIMEDWAIT_RELATIVE(pthread_cond_timedwait64_relative_np, fs_timespec64)
 WAKE(pthread_cond_signal, fs_condition_signal)
 WAKE(pthread_cond_broadcast, fs_condition_broadcast)
 
+/* Which clock the deadlines are of. Versions of winpthreads that cannot tell have the one. Returns
+   false if the attributes say nothing that is known. */
+static bool read_clock(const pthread_condattr_t *attr, clockid_t *clock)
+{
+    *clock = CLOCK_REALTIME;
+    return !attr || !fs_original_pthread_condattr_getclock ||
+           FS_ORIGINAL(pthread_condattr_getclock)(attr, clock) == 0;
+}
+
 int fs_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
 {
-    clockid_t clock = CLOCK_REALTIME;
+    clockid_t clock;
     union fs_pool_object *object;
 
     if (fs_start_switches.off)
@@ -226,7 +235,7 @@ int fs_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
         return EINVAL;
     if (attr && *attr == PTHREAD_PROCESS_SHARED)
         return ENOSYS;
-    if (attr && FS_ORIGINAL(pthread_condattr_getclock)(attr, &clock) != 0)
+    if (!read_clock(attr, &clock))
         return EINVAL;
     object = fs_pool_take(FS_POOL_CONDITION);
     if (!object)

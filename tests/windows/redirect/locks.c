@@ -65,9 +65,11 @@ static void *set_flag(void *unused)
 static int use_condition(void)
 {
     const struct timespec none = {0, 1};
+    pthread_condattr_t attr;
     pthread_t thread;
 
-    EXPECT(pthread_cond_init(&flag_changed, NULL), 0);
+    EXPECT(pthread_condattr_init(&attr), 0);
+    EXPECT(pthread_cond_init(&flag_changed, &attr), 0);
     EXPECT(pthread_mutex_lock(&flag_mutex), 0);
     EXPECT(pthread_cond_timedwait(&flag_changed, &flag_mutex, &past), ETIMEDOUT);
     EXPECT(pthread_cond_timedwait_relative_np(&flag_changed, &flag_mutex, &none), ETIMEDOUT);

@@ -167,6 +167,33 @@ class Redirect(unittest.TestCase):
         done = self.passes(self.wine.run("late.exe", name, FASTSYNC="0"))
         self.assertEqual(done.stderr, "")
 
+    # ---- other versions of winpthreads ----
+
+    def without(self, name):
+        """A folder with a winpthreads that has that function under another name."""
+        folder = os.path.join(self.wine.folder, "without")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.wine.folder, folder,
+                        ignore=shutil.ignore_patterns("drop-in", "alone", "without"))
+        path = os.path.join(folder, "libwinpthread-1.dll")
+        with open(path, "rb") as file:
+            data = file.read()
+        parts = data.split(b"\0%b\0" % name.encode())
+        self.assertGreater(len(parts), 1)
+        with open(path, "wb") as file:  # the table stays in order
+            file.write((b"\0%b_\0" % name[:-1].encode()).join(parts))
+        return folder
+
+    def test_a_winpthreads_that_cannot_tell_the_clock_of_a_condition_variable(self):
+        done = self.counted("imports.exe", folder=self.without("pthread_condattr_getclock"))
+        self.assert_used(self.calls(done))
+
+    def test_a_winpthreads_that_lacks_a_call_is_left_alone_as_a_whole(self):
+        done = self.passes(self.wine.run(RUN, "imports.exe", FASTSYNC_STATS="1",
+                                         folder=self.without("pthread_gethandle")))
+        self.assertEqual(wine.counts(done), {})
+        self.assertIn("pthread_gethandle is not there", done.stderr)
+
     # ---- the drop-in ----
 
     def test_drop_in_without_its_originals_ends_the_process(self):
@@ -188,7 +215,8 @@ class Redirect(unittest.TestCase):
         folder = os.path.join(self.wine.folder, "drop-in")
         if not os.path.exists(folder):
             shutil.copytree(self.wine.folder, folder,
-                            ignore=shutil.ignore_patterns("drop-in", "alone", "libwinpthread-*"))
+                            ignore=shutil.ignore_patterns("drop-in", "alone", "without",
+                                                          "libwinpthread-*"))
             shutil.copy(os.path.join(self.wine.folder, "libwinpthread-1.dll"),
                         os.path.join(folder, "libwinpthread-1-original.dll"))
             shutil.copy(DROP_IN, os.path.join(folder, "libwinpthread-1.dll"))
