@@ -197,6 +197,13 @@ TIMEDWAIT_RELATIVE(pthread_cond_timedwait64_relative_np, fs_timespec64)
 
 /* ---- the rest ---------------------------------------------------------------- */
 
+/* Whether it is worth a look at the queue, whose lock may have been left by a thread that the end
+   of the process has killed: then the waiters are gone as well. */
+static bool may_have_waiters(const struct fs_condition *c)
+{
+    return fs_load_acquire(&c->queued) != 0 && !fs_process_is_ending();
+}
+
 /* Nobody waits on one that nobody has used. */
 #define WAKE(name, wake)                                                                           \
     int fs_##name(pthread_cond_t *cond)                                                            \
@@ -204,7 +211,8 @@ TIMEDWAIT_RELATIVE(pthread_cond_timedwait64_relative_np, fs_timespec64)
         uintptr_t handle = cond ? fs_handle_load(cond) : FS_NO_HANDLE;                             \
                                                                                                    \
         if (FS_LIKELY(fs_handle_is_ours(handle))) {                                                \
-            wake(&fs_handle_object(handle)->condition.condition);                                  \
+            if (may_have_waiters(&fs_handle_object(handle)->condition.condition))                  \
+                wake(&fs_handle_object(handle)->condition.condition);                              \
             return 0;                                                                              \
         }                                                                                          \
         if (handle == FS_NO_HANDLE)                                                                \
@@ -251,7 +259,7 @@ static bool has_waiters(const struct fs_condition *c)
     struct fs_bucket *bucket;
     bool found;
 
-    if (fs_load_acquire(&c->queued) == 0)
+    if (!may_have_waiters(c))
         return false;
     bucket = fs_bucket_of(c, FS_TABLE_PLAIN);
     fs_bucket_lock(bucket, FS_TABLE_PLAIN);

@@ -5,6 +5,7 @@
 #include "interpose/windows_pool.h"
 
 #include "futex/futex.h"
+#include "interpose/windows_start.h"
 #include "lock/word_lock.h"
 
 #define SLAB_SIZE ((size_t)65536) /* what the system hands out at least */
@@ -30,6 +31,18 @@ static struct slot *slot_of(union fs_pool_object *object)
     return (struct slot *)(void *)((char *)object - offsetof(struct slot, object));
 }
 
+/* Returns false when the lock was left by a thread that the end of the process has killed. The list
+   may be half changed then, and stays as it is. */
+static bool lock(struct pool *pool)
+{
+    if (FS_LIKELY(fs_word_lock_try_free(&pool->lock)))
+        return true;
+    if (fs_process_is_ending())
+        return false;
+    fs_word_lock_acquire(&pool->lock, NULL, FS_SCOPE_PRIVATE);
+    return true;
+}
+
 /* Fresh slots for an empty list, the one of lowest address first. */
 static FS_COLD void fill(struct pool *pool)
 {
@@ -44,12 +57,25 @@ static FS_COLD void fill(struct pool *pool)
     }
 }
 
+/* A slot from nobody's list. */
+static FS_COLD union fs_pool_object *take_last(void)
+{
+    bool wiped;
+    struct slot *slot = fs_system_map_wiped(SLAB_SIZE, &wiped);
+
+    if (!slot)
+        return NULL;
+    slot->used = true;
+    return &slot->object;
+}
+
 union fs_pool_object *fs_pool_take(enum fs_pool_kind kind)
 {
     struct pool *pool = &pools[kind];
     struct slot *slot;
 
-    fs_word_lock_acquire(&pool->lock, NULL, FS_SCOPE_PRIVATE);
+    if (!lock(pool))
+        return take_last();
     if (!pool->free)
         fill(pool);
     slot = pool->free;
@@ -70,7 +96,8 @@ bool fs_pool_give(enum fs_pool_kind kind, union fs_pool_object *object)
     struct slot *slot = slot_of(object);
     bool used;
 
-    fs_word_lock_acquire(&pool->lock, NULL, FS_SCOPE_PRIVATE);
+    if (!lock(pool))
+        return true; /* the handle is gone, the slot is nobody's */
     used = slot->used;
     if (used) { /* P2 */
         slot->used = false;

@@ -22,6 +22,13 @@ BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved);
 
 struct fs_start_switches fs_start_switches;
 
+NTSYSAPI BOOLEAN NTAPI RtlDllShutdownInProgress(void);
+
+bool fs_process_is_ending(void)
+{
+    return RtlDllShutdownInProgress();
+}
+
 static void read_environment(void)
 {
     char *text = GetEnvironmentStringsA();

@@ -12,6 +12,10 @@ struct fs_start_switches {
 
 extern struct fs_start_switches fs_start_switches;
 
+/* Whether the process ends, and the caller is its last thread: what another held is held for good.
+ */
+bool fs_process_is_ending(void);
+
 /* Whether winpthreads is linked into the program statically, as far as that can be seen. */
 bool fs_program_has_winpthreads(void);
 
