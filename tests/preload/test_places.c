@@ -144,12 +144,14 @@ START_TEST(a_signal_handler_calls)
 END_TEST
 
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+static int handled;
 
 static void on_signal_try_held(int sig)
 {
     handler_failure = pthread_mutex_trylock(&held) == 0 ? "trylock of a held mutex" : NULL;
     if (!handler_failure)
         handler_failure = snippet_run(SNIPPET_TRY);
+    __atomic_add_fetch(&handled, 1, __ATOMIC_RELEASE);
 }
 
 static void *wait_for_held(void *unused)
@@ -167,8 +169,10 @@ START_TEST(a_signal_handler_calls_while_its_thread_waits_for_a_mutex)
     pthread_mutex_lock(&held);
     ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_held, NULL), 0);
     for (int i = 0; i < 20; i++) {
-        pthread_kill(thread, SIGUSR1);
         usleep(1000);
+        pthread_kill(thread, SIGUSR1);
+        while (__atomic_load_n(&handled, __ATOMIC_ACQUIRE) <= i) /* it would lock a free one */
+            usleep(100);
     }
     pthread_mutex_unlock(&held);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
