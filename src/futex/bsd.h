@@ -60,15 +60,4 @@ static inline int fs_bsd_wait_answer(const char *what, int err, fs_word *w, uint
     }
 }
 
-static inline int fs_bsd_wait_relative(fs_word *w, uint32_t expected, int64_t timeout_ns,
-                                       enum fs_scope scope)
-{
-    struct fs_deadline deadline;
-
-    if (timeout_ns < 0)
-        return fs_futex_wait(w, expected, NULL, scope);
-    deadline = fs_relative_deadline(timeout_ns);
-    return fs_futex_wait(w, expected, &deadline, scope);
-}
-
 #endif

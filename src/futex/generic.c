@@ -129,16 +129,6 @@ int fs_futex_wait_bitset(fs_word *w, uint32_t expected, uint32_t bits,
     return wait_on(&waiter, &node, 1, bits, deadline, &woken);
 }
 
-int fs_futex_wait_relative(fs_word *w, uint32_t expected, int64_t timeout_ns, enum fs_scope scope)
-{
-    struct fs_deadline until;
-
-    if (timeout_ns < 0)
-        return fs_futex_wait(w, expected, NULL, scope);
-    until = fs_relative_deadline(timeout_ns);
-    return fs_futex_wait(w, expected, &until, scope);
-}
-
 int fs_futex_wait_any(const struct fs_futex_waiter *waiters, unsigned n,
                       const struct fs_deadline *deadline, unsigned *woken)
 {

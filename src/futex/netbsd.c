@@ -47,11 +47,6 @@ int fs_futex_wait_bitset(fs_word *w, uint32_t expected, uint32_t bits,
     return fs_bsd_wait_answer("futex wait", (int)-result, w, expected, deadline);
 }
 
-int fs_futex_wait_relative(fs_word *w, uint32_t expected, int64_t timeout_ns, enum fs_scope scope)
-{
-    return fs_bsd_wait_relative(w, expected, timeout_ns, scope);
-}
-
 int fs_futex_wake(fs_word *w, int count, enum fs_scope scope)
 {
     return fs_futex_wake_bitset(w, count, FS_MATCH_ANY, scope);

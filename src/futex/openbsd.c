@@ -49,17 +49,6 @@ int fs_futex_wait(fs_word *w, uint32_t expected, const struct fs_deadline *deadl
     return fs_bsd_wait_answer("futex wait", err == ECANCELED ? EINTR : err, w, expected, deadline);
 }
 
-int fs_futex_wait_bitset(fs_word *w, uint32_t expected, uint32_t bits,
-                         const struct fs_deadline *deadline, enum fs_scope scope)
-{
-    return fs_futex_wait(w, expected, deadline, scope);
-}
-
-int fs_futex_wait_relative(fs_word *w, uint32_t expected, int64_t timeout_ns, enum fs_scope scope)
-{
-    return fs_bsd_wait_relative(w, expected, timeout_ns, scope);
-}
-
 int fs_futex_wake(fs_word *w, int count, enum fs_scope scope)
 {
     int saved = errno;

@@ -103,22 +103,6 @@ int fs_futex_wait(fs_word *w, uint32_t expected, const struct fs_deadline *deadl
     }
 }
 
-int fs_futex_wait_bitset(fs_word *w, uint32_t expected, uint32_t bits,
-                         const struct fs_deadline *deadline, enum fs_scope scope)
-{
-    return fs_futex_wait(w, expected, deadline, scope);
-}
-
-int fs_futex_wait_relative(fs_word *w, uint32_t expected, int64_t timeout_ns, enum fs_scope scope)
-{
-    struct fs_deadline deadline;
-
-    if (timeout_ns < 0)
-        return fs_futex_wait(w, expected, NULL, scope);
-    deadline = fs_relative_deadline(timeout_ns);
-    return fs_futex_wait(w, expected, &deadline, scope);
-}
-
 /* How many of them slept is not told: 0 lets the caller look further. */
 int fs_futex_wake(fs_word *w, int count, enum fs_scope scope)
 {

@@ -35,8 +35,6 @@ static void read_environment(void)
     struct fs_switches from = {.text = text};
     const char *run;
 
-    fs_settings.requeue = false; /* nobody can be moved, nor one of several be woken by a bit */
-    fs_settings.requeue_pi = false;
     fs_settings.processors = fs_system_processor_count();
     if (!text)
         return;
