@@ -24,6 +24,9 @@ UNITTEST_END = re.compile(r"^(?:OK|FAILED)(?: \((.*)\))?$", re.M)
 UNITTEST_SKIP = re.compile(r"^(\w+) \(.*\.\.\. skipped (['\"])(.*)\2$", re.M)
 SKIP = re.compile(r"^SKIP +(\S+?): *(.*)$", re.M)
 
+TAIL_LINES = 12  # of the output of a test that failed
+TAIL_WIDTH = 300
+
 SKIP_STATUS = 77
 PASSED_RESULTS = ("OK", "EXPECTEDFAIL")
 
@@ -71,6 +74,13 @@ def skip_reasons(output):
     return [f"{name}: {reason}" for name, reason in skips]
 
 
+def failure(name, result, failed, output):
+    """What is said of a test that failed: its figures, and below them how its output ended."""
+    tail = [line for line in output.splitlines() if line.strip()][-TAIL_LINES:]
+    head = f"{name}: {result}, {failed} failed"
+    return "\n".join([head, *(f"         | {line[:TAIL_WIDTH]}" for line in tail)])
+
+
 def sum_test(test, build=""):
     """The figures of one test as Meson logged it; the build's folder tells equal names apart."""
     output = "\n".join(test.get(stream) or "" for stream in ("stdout", "stderr"))
@@ -97,7 +107,7 @@ def sum_test(test, build=""):
         failed=failed,
         skipped=skipped,
         reasons=[f"{name}: {reason}" for reason in reasons],
-        failures=[f"{name}: {result}, {failed} failed"] if failed else [],
+        failures=[failure(name, result, failed, output)] if failed else [],
     )
 
 
@@ -133,8 +143,8 @@ def reason_lines(total):
 def show(total):
     for line in reason_lines(total):
         print(line)
-    for failure in total.failures:
-        print(f"FAILED   {failure}")
+    for text in total.failures:
+        print(f"FAILED   {text}")
 
 
 def main():

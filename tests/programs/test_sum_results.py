@@ -56,6 +56,15 @@ class OneTest(unittest.TestCase):
         self.assertEqual(figures("SKIP test_x: reason\n", stderr=report), (1, 0, 1))
         self.assertEqual(figures(stderr=report), (1, 0, 1))
 
+    def test_a_failure_is_shown_with_the_end_of_its_output(self):
+        output = "\n".join(f"line {n}" for n in range(40))
+        test = dict(name="suite / t", stdout=output, result="FAIL", returncode=1)
+        head, *tail = sum_results.sum_test(test).failures[0].splitlines()
+        self.assertEqual(head, "suite / t: FAIL, 1 failed")
+        self.assertIn("line 39", tail[-1])
+        self.assertEqual(len(tail), sum_results.TAIL_LINES)
+        self.assertEqual(sum_results.sum_test(dict(test, result="OK", returncode=0)).failures, [])
+
     def test_a_crash_or_an_overrun_limit_is_a_failure(self):
         self.assertEqual(figures("", "TIMEOUT", -15), (0, 1, 0))
         self.assertEqual(figures("", "FAIL", -6), (0, 1, 0))

@@ -54,7 +54,9 @@ struct stress_random stress_begin(const char *name, int cell);
 double stress_seconds(void);
 
 /* Runs `body` in so many threads until the cell's time is over, signals included, and joins them.
-   The sum of their `done` is returned; that of `aux` is stored if `aux` is not NULL. */
+   The sum of their `done` is returned; that of `aux` is stored if `aux` is not NULL. On a busy
+   machine the time may be over before a thread has had a turn: what must be done once is done
+   whatever the time. */
 unsigned long stress_run(int threads, stress_body *body, void *data, unsigned long *aux);
 
 /* For cells that run their own threads: the clock, and its end. */

@@ -33,7 +33,7 @@ static void wait_a_little(void)
 
 static void work_on_locks(struct stress_worker *worker)
 {
-    while (stress_goes_on()) {
+    while (stress_goes_on() || worker->done == 0) {
         OK(pthread_mutex_lock(&cell.mutex));
         cell.turns++;
         if (stress_below(&worker->random, 4) == 0)

@@ -63,7 +63,7 @@ static void lock_and_unlock(struct stress_worker *worker)
 {
     const struct stress_mutex_kind *kind = worker->data;
 
-    while (stress_goes_on()) {
+    while (stress_goes_on() || worker->done == 0) {
         if (!take(&worker->random))
             continue;
         bool again = kind->type == PTHREAD_MUTEX_RECURSIVE && take(&worker->random);

@@ -88,7 +88,7 @@ static void wake_and_unlock(pthread_cond_t *c, struct stress_random *random)
 
 static void produce(struct stress_worker *worker)
 {
-    while (stress_goes_on()) {
+    while (stress_goes_on() || worker->done == 0) {
         stress_work(&worker->random, 100);
         OK(pthread_mutex_lock(&cell.mutex));
         enter();

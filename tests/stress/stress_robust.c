@@ -124,7 +124,7 @@ static void end_one(pid_t pid, bool was_killed)
 
 static void kill_and_replace(pid_t *pids, int processes, struct stress_random *random)
 {
-    while (stress_goes_on()) {
+    while (stress_goes_on() || atomic_load(&shared->entered) == 0) {
         int victim = (int)stress_below(random, (unsigned)processes);
         usleep(stress_below(random, 1500));
         kill(pids[victim], SIGKILL);

@@ -118,7 +118,7 @@ static void read_and_write(struct stress_worker *worker)
     const struct rwlock_kind *kind = worker->data;
     bool may_nest = kind->kind != PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
 
-    while (stress_goes_on()) {
+    while (stress_goes_on() || worker->aux == 0) {
         if (stress_below(&worker->random, 16) < kind->writers_per_16)
             write_once(worker);
         else
