@@ -101,6 +101,7 @@ END_TEST
 
 static int look_as_a_child(struct place *place)
 {
+    fs_groups_reset(); /* by a fork handler of the library's */
     fs_condition_broadcast(&place->cond);
     if (fs_load_relaxed(&place->cond.queued) != 0 || wakes_so_far() != 0)
         return 1;

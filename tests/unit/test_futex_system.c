@@ -112,7 +112,7 @@ static int *map_four_pages(const char *name)
         ck_assert_int_eq(memory[i], 0);
     if (wiped)
         return memory;
-    printf("SKIP %s: the kernel has no MADV_WIPEONFORK\n", name);
+    printf("SKIP %s: the system does nothing for MADV_WIPEONFORK\n", name);
     return NULL;
 }
 
