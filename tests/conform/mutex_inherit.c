@@ -8,6 +8,8 @@
 
 #include "mutex_kinds.h"
 
+#include <sys/resource.h>
+
 enum { PI_KINDS = 16, PI_FIRST = 16, LOW = 10, HIGH = 20 };
 
 static pthread_mutex_t first, second;
@@ -38,6 +40,12 @@ static void priority_becomes(pid_t tid, long value)
         sleep_ms(1);
     }
     ck_abort_msg("%s: priority is %ld, not %ld", kind->name, effective_priority(tid), value);
+}
+
+/* Of a thread that nobody lends anything, in a program that may have been started with nice. */
+static long ordinary_priority(void)
+{
+    return 20 + getpriority(PRIO_PROCESS, 0);
 }
 
 static bool real_time_is_refused(void)
@@ -81,7 +89,7 @@ static void *hold_first(void *self)
     raise_flag(&holding, 1);
     wait_for_flag(&may_release, 1);
     OK(pthread_mutex_unlock(&first));
-    priority_becomes(((struct thread *)self)->tid, 20);
+    priority_becomes(((struct thread *)self)->tid, ordinary_priority());
     wait_for_flag(&may_release, 2);
     return NULL;
 }
@@ -118,7 +126,7 @@ START_TEST(a_real_time_waiter_lends_its_priority_until_the_unlock)
         holding = may_release = 0;
         start_at(&holder, SCHED_OTHER, 0, hold_first);
         wait_for_flag(&holding, 1);
-        priority_becomes(holder.tid, 20);
+        priority_becomes(holder.tid, ordinary_priority());
         start_at(&waiter, SCHED_FIFO, LOW, bodies[i]);
         priority_becomes(holder.tid, -1 - LOW);
         raise_flag(&may_release, 1);
@@ -145,7 +153,7 @@ START_TEST(a_waiter_that_gives_up_takes_its_priority_back)
     wait_for_flag(&holding, 1);
     start_at(&waiter, SCHED_FIFO, LOW, give_up_first);
     thread_join(&waiter);
-    priority_becomes(holder.tid, 20);
+    priority_becomes(holder.tid, ordinary_priority());
     raise_flag(&may_release, 2);
     thread_join(&holder);
 }
