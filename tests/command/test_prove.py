@@ -63,7 +63,11 @@ class Proof(support.CommandTest):
             if not libc['fault']:
                 self.skipTest(f'libc lost no wake-up in {libc["seconds"]} s and {libc["delays"]} '
                               'delays; the library lost none either')
-            self.assertEqual(libc.get('after_broadcast'), 'taken', libc)
+            # Its count of waiters may be wrong by then: a broadcast mostly helps, but need not, or
+            # never returns.
+            self.assertIn(libc.get('after_broadcast'), ('taken', 'still there', None), libc)
+            self.assertGreater(libc['consumers_asleep'], 0)
+            self.assertGreater(libc['tokens'], 0)
 
     def test_libc_loses_a_wakeup_and_the_library_does_not(self):
         self.assert_lost_wakeup('perf', '6')
