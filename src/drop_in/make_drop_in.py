@@ -32,7 +32,7 @@ def main():
         sys.exit(__doc__.strip().splitlines()[2])
     path, objdump, original, definitions, imported = sys.argv[1:]
     rows, _ = make_redirections.read_table(path)
-    ours = {name: implementation for module, name, implementation, _, _ in rows
+    ours = {name: implementation for module, name, implementation, *_ in rows
             if module == make_redirections.REPLACED}
     target = make_redirections.ORIGINAL.removesuffix(".dll")
     with open(definitions, "w", encoding="ascii") as out:

@@ -204,6 +204,28 @@ bool fs_module_each(bool (*visit)(void *base, const uint16_t *name, size_t lengt
     return true;
 }
 
+/* What follows the links by which the loader has the modules in the order of their initialisation,
+   which no header of mingw-w64 declares. */
+struct initialised {
+    LIST_ENTRY links;
+    const uint8_t *base;
+};
+
+bool fs_module_is_older(const uint8_t *base, const uint8_t *other)
+{
+    const LIST_ENTRY *head = &find_process_block()->Ldr->InMemoryOrderModuleList + 1;
+
+    for (const LIST_ENTRY *at = head->Flink; at != head; at = at->Flink) {
+        const struct initialised *entry = CONTAINING_RECORD(at, struct initialised, links);
+
+        if (entry->base == other)
+            return false;
+        if (entry->base == base)
+            return true;
+    }
+    return false;
+}
+
 bool fs_module_is_named(const uint16_t *path, size_t length, const char *name)
 {
     size_t named = 0;

@@ -45,6 +45,9 @@ bool fs_image_write(void *slot, const void *value, size_t size);
 bool fs_module_each(bool (*visit)(void *base, const uint16_t *name, size_t length, void *argument),
                     void *argument);
 
+/* Whether the loader began to initialise that module before the other. */
+bool fs_module_is_older(const uint8_t *base, const uint8_t *other);
+
 /* Whether a file name, perhaps after a path, is this one, which is in lower case. */
 bool fs_module_is_named(const uint16_t *path, size_t length, const char *name);
 

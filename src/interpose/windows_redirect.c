@@ -13,6 +13,7 @@
 #include "interpose/windows_stubs.h"
 
 #define TABLES_MAX 4
+#define ALL_GROUPS ((unsigned)FS_GROUP_PTHREAD | (unsigned)FS_GROUP_WIN32)
 
 /* States of a row. What is found or placed has its original; release and acquire by the state. */
 enum { PENDING, FOUND, PLACED, MISSING };
@@ -107,12 +108,14 @@ static bool visit_provider(void *base, const uint16_t *path, size_t length, void
 
 /* ---- tables of imports ---- */
 
-/* What belongs into a slot with that value; with undo, what stood there before. */
-static fs_function exchange(fs_function value, bool undo)
+/* What belongs into a slot with that value, by the rows of these groups; with undo, what stood
+   there before. */
+static fs_function exchange(fs_function value, unsigned groups, bool undo)
 {
     EACH_ROW(row)
     {
-        if (!is_live(row) || (undo && fs_load_relaxed(&row->state) == PLACED))
+        if (!is_live(row) || !(groups & (row->group ? row->group : ALL_GROUPS)) ||
+            (undo && fs_load_relaxed(&row->state) == PLACED))
             continue;
         if (value == (undo ? row->target : *row->original))
             return undo ? *row->original : row->target;
@@ -123,10 +126,16 @@ static fs_function exchange(fs_function value, bool undo)
     return value;
 }
 
-static bool visit_slot(fs_function *slot, void *undo)
+struct sweep {
+    unsigned groups;
+    bool undo;
+};
+
+static bool visit_slot(fs_function *slot, void *argument)
 {
+    const struct sweep *how = argument;
     fs_function value = *slot;
-    fs_function wanted = exchange(value, undo != NULL);
+    fs_function wanted = exchange(value, how->groups, how->undo);
 
     return wanted == value || fs_image_write(slot, &wanted, sizeof(wanted));
 }
@@ -139,19 +148,29 @@ static bool is_provider(const uint8_t *base)
     return false;
 }
 
-static bool sweep(uint8_t *base, void *undo)
+/* A module whose code has run before ours may have Win32 locks in use: it keeps its own functions.
+   Of winpthreads' objects the handle tells. */
+static unsigned groups_for(const uint8_t *base)
 {
+    return fs_module_is_older(base, own_image) ? ALL_GROUPS & ~(unsigned)FS_GROUP_WIN32
+                                               : ALL_GROUPS;
+}
+
+static bool sweep(uint8_t *base, bool undo)
+{
+    struct sweep how = {.undo = undo};
     struct fs_image image;
 
     if (base == own_image || is_provider(base) || !fs_image_open(&image, base))
         return true;
-    return fs_image_each_import(&image, visit_slot, undo);
+    how.groups = groups_for(base);
+    return fs_image_each_import(&image, visit_slot, &how);
 }
 
 static bool visit_user(void *base, const uint16_t *path, size_t length, void *undo)
 {
     /* What is taken back is taken back as far as it goes. */
-    return sweep(base, undo) || undo != NULL;
+    return sweep(base, undo != NULL) || undo != NULL;
 }
 
 /* ---- tables of exports ---- */
@@ -261,7 +280,8 @@ bool fs_redirect_commit(struct fs_redirect_failure *failure)
 fs_function fs_redirect_answer(fs_function function)
 {
     /* Null is what was not found, and for a moment the original of a row that is forgotten. */
-    return function && (redirect.ways & FS_REDIRECT_LOOKUPS) ? exchange(function, false) : function;
+    return function && (redirect.ways & FS_REDIRECT_LOOKUPS) ? exchange(function, ALL_GROUPS, false)
+                                                             : function;
 }
 
 /* ---- modules that come and go ---- */
@@ -279,7 +299,7 @@ void fs_redirect_loaded(uint8_t *base, const uint16_t *name, size_t length)
     if (is_awaited(name, length) && !commit())
         fs_report(redirect.failure.module, " is left as it is: ", redirect.failure.name, " ",
                   redirect.failure.what, (char *)0);
-    if ((redirect.ways & FS_REDIRECT_IMPORTS) && !sweep(base, NULL))
+    if ((redirect.ways & FS_REDIRECT_IMPORTS) && !sweep(base, false))
         fs_report("a module's table of imports cannot be changed", (char *)0);
 }
 
@@ -298,6 +318,19 @@ void fs_redirect_unloaded(uint8_t *base)
     if (row->module == module)
         fs_store_release(&row->state, PENDING);
     fs_stubs_free(base);
+}
+
+bool fs_redirect_is_providers(const void *address)
+{
+    EACH_ROW(row)
+    {
+        struct fs_image image;
+
+        if (is_live(row) && fs_image_open(&image, row->base) &&
+            (uintptr_t)address - (uintptr_t)row->base < image.size)
+            return true;
+    }
+    return false;
 }
 
 size_t fs_redirect_placed(const char *module)

@@ -15,12 +15,20 @@
 /* Any function: the one type that all others may be cast to without a warning. */
 typedef void (*fs_function)(void);
 
+/* Families of functions, each replaced as a whole or not at all. */
+enum fs_redirect_group {
+    FS_GROUP_ANY = 0, /* with whichever */
+    FS_GROUP_PTHREAD = 1,
+    FS_GROUP_WIN32 = 2,
+};
+
 struct fs_redirection {
     const char *module; /* file name in lower case */
     const char *name;
     fs_function replacement; /* null: the original is only looked up */
     fs_function *original;   /* null in there as long as the module is not loaded, or lacks it */
     bool optional;           /* the module may lack it */
+    unsigned group;          /* enum fs_redirect_group */
 
     fs_function target; /* what is put in the place: the replacement, or what counts and jumps */
 
@@ -56,8 +64,12 @@ struct fs_redirect_failure {
 /* Puts everything in its place, or leaves all as it was and says in *failure why. */
 bool fs_redirect_commit(struct fs_redirect_failure *failure);
 
-/* How many rows of the module are in place. */
+/* How many rows of the module, by its name in the table, are in place. */
 size_t fs_redirect_placed(const char *module);
+
+/* Whether an address lies in a module whose functions are replaced: such modules go on calling
+   their own. */
+bool fs_redirect_is_providers(const void *address);
 
 /* What is put in the place of a function, or the function itself. */
 fs_function fs_redirect_answer(fs_function function);
@@ -73,16 +85,19 @@ fs_function fs_redirect_answer(fs_function function);
 
 #include "redirections_generated.h"
 
-#define FS_DECLARE_ORIGINAL(module, name, ours, variable, optional)                                \
+#define FS_DECLARE_ORIGINAL(module, name, ours, variable, optional, group)                         \
     extern fs_function fs_original_##variable;
 FS_REDIRECTIONS(FS_DECLARE_ORIGINAL)
 #define FS_DECLARE_LOOKUP(module, name, optional) extern fs_function fs_original_##name;
 FS_LOOKUPS(FS_DECLARE_LOOKUP)
 
-/* The tables of windows.list: what is replaced, what is looked up. */
+/* The tables of windows.list: what is replaced, what is looked up for group pthread. */
 extern struct fs_redirection fs_redirections[];
-extern const size_t fs_redirection_count;
+extern size_t fs_redirection_count;
 extern struct fs_redirection fs_lookups[];
 extern const size_t fs_lookup_count;
+
+/* Before anything is attached: leaves only the rows of these groups in fs_redirections. */
+void fs_redirections_choose(unsigned groups);
 
 #endif

@@ -20,13 +20,66 @@
 
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved);
 
-struct fs_start_switches fs_start_switches;
+struct fs_start_switches fs_start_switches = {.groups = FS_GROUP_PTHREAD};
 
 NTSYSAPI BOOLEAN NTAPI RtlDllShutdownInProgress(void);
 
 bool fs_process_is_ending(void)
 {
     return RtlDllShutdownInProgress();
+}
+
+/* The group that is named first in a list, and the rest of the list; 0: there is none. */
+static unsigned next_group(const char **list)
+{
+    static const struct {
+        const char *name;
+        unsigned group;
+    } groups[] = {{"pthread", FS_GROUP_PTHREAD}, {"win32", FS_GROUP_WIN32}};
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        size_t length = strlen(groups[i].name);
+
+        if (strncmp(*list, groups[i].name, length) == 0 &&
+            ((*list)[length] == '\0' || (*list)[length] == ',')) {
+            *list += length;
+            return groups[i].group;
+        }
+    }
+    return 0;
+}
+
+/* 0 if the list is not understood. */
+static unsigned parse_groups(const char *list)
+{
+    unsigned groups = 0, group;
+
+    while ((group = next_group(&list)) != 0) {
+        groups |= group;
+        if (*list == '\0')
+            return groups;
+        list++;
+    }
+    return 0;
+}
+
+/* Which groups are wanted; none when what is wanted cannot be had. Whoever has misspelt the one
+   must not get the other for it. */
+static unsigned read_groups(const struct fs_switches *from)
+{
+    const char *list = fs_switch_value(from, "FASTSYNC_GROUPS");
+    unsigned groups = list ? parse_groups(list) : FS_GROUP_PTHREAD;
+
+    if (groups == 0)
+        fs_report("FASTSYNC_GROUPS=", list,
+                  " is not understood: it must be pthread, win32 or pthread,win32; nothing is "
+                  "redirected",
+                  (char *)0);
+    if (FS_HAS_GROUP_WIN32 || !(groups & FS_GROUP_WIN32))
+        return groups;
+    fs_report("FASTSYNC_GROUPS=", list, ": there is no group win32 in a program of 32 bits",
+              groups & FS_GROUP_PTHREAD ? "" : "; nothing is redirected", (char *)0);
+    return groups & FS_GROUP_PTHREAD;
 }
 
 static void read_environment(void)
@@ -43,6 +96,10 @@ static void read_environment(void)
     fs_start_switches.off = !fs_switch_read(&from, "FASTSYNC", true) && !FS_DROP_IN;
     fs_start_switches.verbose = fs_switch_read(&from, "FASTSYNC_VERBOSE", false);
     fs_start_switches.stats = fs_switch_read(&from, "FASTSYNC_STATS", false);
+    if (!fs_start_switches.off && !FS_DROP_IN) {
+        fs_start_switches.groups = read_groups(&from);
+        fs_start_switches.off = fs_start_switches.groups == 0;
+    }
     if (!fs_start_switches.off && fs_switch_read(&from, "FASTSYNC_PI", false))
         fs_report("FASTSYNC_PI=1 is ignored: Windows lends no priority to the holder of a word",
                   (char *)0);
@@ -79,24 +136,33 @@ static bool is_no_drop_in(void *base, const uint16_t *path, size_t length, void 
 
 static void introduce(void)
 {
+    unsigned groups = fs_start_switches.groups;
     char spin[24];
 
     if (fs_start_switches.off)
         fs_report(FS_VERSION ": off, nothing is redirected", (char *)0);
     else
-        fs_report(FS_VERSION ": winpthreads' mutexes, condition variables and rwlocks on; spin ",
-                  fs_format_number((long)fs_settings.spin, spin), (char *)0);
+        fs_report(
+            FS_VERSION ": ",
+            groups & FS_GROUP_PTHREAD ? "winpthreads' mutexes, condition variables and rwlocks"
+                                      : "",
+            groups == (FS_GROUP_PTHREAD | FS_GROUP_WIN32) ? "; " : "",
+            groups & FS_GROUP_WIN32 ? "Win32's critical sections, SRW locks and condition variables"
+                                    : "",
+            " on; spin ", fs_format_number((long)fs_settings.spin, spin), (char *)0);
 }
 
 static void redirect(void)
 {
     struct fs_redirect_failure failure;
 
+    fs_redirections_choose(fs_start_switches.groups);
     if (fs_start_switches.stats && !fs_stats_start(fs_redirections, fs_redirection_count))
         fs_report("FASTSYNC_STATS=1 is ignored: there is no executable memory", (char *)0);
     fs_redirect_begin(FS_REDIRECT_ALL);
     fs_redirect_attach(fs_redirections, fs_redirection_count);
-    fs_redirect_attach(fs_lookups, fs_lookup_count);
+    if (fs_start_switches.groups & FS_GROUP_PTHREAD)
+        fs_redirect_attach(fs_lookups, fs_lookup_count);
     if (fs_redirect_commit(&failure))
         return;
     fs_report(FS_DROP_IN ? "libwinpthread-1.dll has no originals, the process ends here: "
@@ -107,9 +173,12 @@ static void redirect(void)
         TerminateProcess(GetCurrentProcess(), REFUSED);
 }
 
-/* Says why nothing is there to replace, and ends the process if the launcher was told so. */
+/* Says why nothing is there to replace, and ends the process if the launcher was told so. Every
+   program has the functions of group win32. */
 static void require_winpthreads(void)
 {
+    if (fs_start_switches.groups & FS_GROUP_WIN32)
+        return;
     if (fs_redirect_placed(fs_redirections[0].module) > 0 || !fs_module_each(is_no_drop_in, NULL))
         return;
     fs_report(fs_program_has_winpthreads()

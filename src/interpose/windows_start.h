@@ -7,6 +7,7 @@
 
 struct fs_start_switches {
     bool off, verbose, stats;
+    unsigned groups;            /* enum fs_redirect_group */
     bool by_launcher, required; /* fastsync-run.exe started this process, with --require */
 };
 

@@ -33,7 +33,7 @@ int fs_rwlock_try_read(struct fs_rwlock *l, enum fs_rw_preference preference)
     while (fs_rw_admits_reader(state, preference)) {
         if ((state & FS_RW_READERS) == FS_RW_READERS)
             return EAGAIN;
-        if (fs_wide_cas_acquire(&l->state, &state, state + FS_RW_READER))
+        if (fs_wide_cas_acquire(&l->state, &state, fs_rw_sealed(state + FS_RW_READER)))
             return 0;
     }
     return EBUSY;
@@ -85,7 +85,7 @@ int fs_rwlock_read(struct fs_rwlock *l, enum fs_rw_preference preference,
 /* The turn means something only to writers that wait: with none, the word starts anew. */
 static uint64_t without_idle_turn(uint64_t state)
 {
-    return fs_rw_has_waiting_writer(state) ? state : state & (FS_RW_TURN - 1);
+    return fs_rw_sealed(fs_rw_has_waiting_writer(state) ? state : state & (FS_RW_TURN - 1));
 }
 
 /* Sets WRITER if nobody is inside; `ceases` is what the move takes away besides. */
@@ -116,8 +116,9 @@ static int start_waiting(struct fs_rwlock *l, const struct fs_deadline *deadline
                 return ETIMEDOUT;
             fs_system_yield(); /* as many as can be counted: be none of them yet */
             state = fs_wide_load_relaxed(&l->state);
-        } else if (fs_wide_cas_relaxed(&l->state, &state,
-                                       (state + FS_RW_WAITING) | FS_RW_WRITER_AWAKE)) {
+        } else if (fs_wide_cas_relaxed(
+                       &l->state, &state,
+                       fs_rw_sealed((state + FS_RW_WAITING) | FS_RW_WRITER_AWAKE))) {
             return 0;
         }
     }
@@ -154,7 +155,7 @@ static bool enter_or_give_up(struct fs_rwlock *l, enum fs_rw_preference preferen
             return true;
         new = without_idle_turn((state & ~FS_RW_WRITER_AWAKE) - FS_RW_WAITING);
         if (fs_rw_admits_reader(new, preference))
-            new &= ~FS_RW_READERS_WAIT;
+            new = fs_rw_sealed(new & ~FS_RW_READERS_WAIT);
     } while (!fs_wide_cas_relaxed(&l->state, &state, new));
     if ((state & ~new) & FS_RW_READERS_WAIT)
         fs_futex_wake(fs_wide_low(&l->state), FS_WAKE_ALL, FS_SCOPE_PRIVATE);
@@ -217,7 +218,7 @@ void fs_rwlock_release(struct fs_rwlock *l, enum fs_rw_preference preference)
         if (!fs_rw_has_holder(state))
             return;
         plan = plan_release(state, preference);
-    } while (!fs_wide_cas_release(&l->state, &state, plan.new));
+    } while (!fs_wide_cas_release(&l->state, &state, fs_rw_sealed(plan.new)));
     /* From here only the address of l may be used (L5). */
     if (plan.wakes_readers &&
         fs_futex_wake(fs_wide_low(&l->state), FS_WAKE_ALL, FS_SCOPE_PRIVATE) > 0)

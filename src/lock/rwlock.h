@@ -51,6 +51,11 @@
 #define FS_RW_WAITING_MASK (UINT64_C(0xffff) << 32)
 #define FS_RW_TURN (UINT64_C(1) << 48)
 
+/* A bit that every state but 0 has, where marked_rwlock.h asks for one. */
+#ifndef FS_RW_MARK
+#define FS_RW_MARK UINT64_C(0)
+#endif
+
 struct fs_rwlock {
     fs_wide state;
 };
@@ -60,6 +65,13 @@ enum fs_rw_preference {
     FS_RW_PREFER_READERS = 0, /* a reader may always join readers: recursion is safe */
     FS_RW_PREFER_WRITERS = 1,
 };
+
+/* What a move leaves, with its mark. */
+FS_ALWAYS_INLINE uint64_t fs_rw_sealed(uint64_t state)
+{
+    state &= ~FS_RW_MARK;
+    return FS_RW_MARK != 0 && state != 0 ? state | FS_RW_MARK : state;
+}
 
 FS_ALWAYS_INLINE bool fs_rw_has_holder(uint64_t state)
 {
@@ -110,18 +122,18 @@ FS_ALWAYS_INLINE bool fs_rwlock_move(struct fs_rwlock *l, uint64_t from, uint64_
 
 FS_ALWAYS_INLINE bool fs_rwlock_read_fast(struct fs_rwlock *l)
 {
-    return fs_rwlock_move(l, 0, FS_RW_READER, true);
+    return fs_rwlock_move(l, 0, fs_rw_sealed(FS_RW_READER), true);
 }
 
 FS_ALWAYS_INLINE bool fs_rwlock_write_fast(struct fs_rwlock *l)
 {
-    return fs_rwlock_move(l, 0, FS_RW_WRITER, true);
+    return fs_rwlock_move(l, 0, fs_rw_sealed(FS_RW_WRITER), true);
 }
 
 /* `as_writer`: the caller entered as the writer. */
 FS_ALWAYS_INLINE bool fs_rwlock_release_fast(struct fs_rwlock *l, bool as_writer)
 {
-    return fs_rwlock_move(l, as_writer ? FS_RW_WRITER : FS_RW_READER, 0, false);
+    return fs_rwlock_move(l, fs_rw_sealed(as_writer ? FS_RW_WRITER : FS_RW_READER), 0, false);
 }
 
 #endif

@@ -84,6 +84,32 @@ static void the_arm_is_the_one_that_was_asked_for(void)
     CHECK_INT(check_is_ours(rwlock), has_library);
 }
 
+/* The same for the programs of Win32's locks. What the library has of a critical section names a
+   record of the library's, and what it has in use of an SRW lock its highest bit. */
+static void win32_is_whose_it_should_be(void)
+{
+    CRITICAL_SECTION section = {(void *)-1, -1, 0, 0, 0, 0};
+    SRWLOCK lock = SRWLOCK_INIT;
+
+    EnterCriticalSection(&section);
+    CHECK_INT(check_is_of_library(section.DebugInfo), has_library);
+    LeaveCriticalSection(&section);
+    AcquireSRWLockShared(&lock);
+    CHECK_INT((intptr_t)lock.Ptr < 0, has_library);
+    ReleaseSRWLockShared(&lock);
+    CHECK(!lock.Ptr);
+}
+
+bool check_is_of_library(const void *address)
+{
+    HMODULE owner = NULL;
+
+    return GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS |
+                                  GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+                              address, &owner) &&
+           owner && owner == GetModuleHandleA("fastsync.dll");
+}
+
 static bool run_case(const struct check_case *one)
 {
     failures_of_case = 0;
@@ -105,17 +131,29 @@ static bool run_case(const struct check_case *one)
 
 int check_main(int argc, char **argv, const struct check_case *cases)
 {
-    static const struct check_case arm = CHECK_CASE(the_arm_is_the_one_that_was_asked_for);
+    static const struct {
+        const char *name;
+        bool has_library;
+        struct check_case first;
+    } arms[] = {
+        {"winpthreads", false, CHECK_CASE(the_arm_is_the_one_that_was_asked_for)},
+        {"fastsync", true, CHECK_CASE(the_arm_is_the_one_that_was_asked_for)},
+        {"system", false, CHECK_CASE(win32_is_whose_it_should_be)},
+        {"win32", true, CHECK_CASE(win32_is_whose_it_should_be)},
+    };
     int count = 1;
     int failures;
+    int arm = 0;
 
-    if (argc < 2 || (strcmp(argv[1], "winpthreads") != 0 && strcmp(argv[1], "fastsync") != 0)) {
-        fprintf(stderr, "usage: %s winpthreads|fastsync [CASE]\n", argv[0]);
+    while (arm < 4 && (argc < 2 || strcmp(argv[1], arms[arm].name) != 0))
+        arm++;
+    if (arm == 4) {
+        fprintf(stderr, "usage: %s winpthreads|fastsync|system|win32 [CASE]\n", argv[0]);
         return 2;
     }
-    has_library = strcmp(argv[1], "fastsync") == 0;
+    has_library = arms[arm].has_library;
     CloseHandle(CreateThread(NULL, 0, watch, NULL, 0, NULL));
-    failures = !run_case(&arm);
+    failures = !run_case(&arms[arm].first);
     for (; cases->name; cases++) {
         if (argc > 2 && strcmp(argv[2], cases->name) != 0)
             continue;

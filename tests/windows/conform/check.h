@@ -3,7 +3,7 @@
    threads, moments, and a last line that scripts/sum_results.py counts. A program runs first with
    libwinpthread-1.dll alone, which checks the program, and then with the library, which checks us.
 
-   usage: PROGRAM ARM [CASE]     ARM: winpthreads or fastsync */
+   usage: PROGRAM ARM [CASE]     ARM: winpthreads or fastsync; of Win32's locks, system or win32 */
 #ifndef FS_TEST_WINDOWS_CHECK_H
 #define FS_TEST_WINDOWS_CHECK_H
 
@@ -53,6 +53,9 @@ static inline bool check_is_ours(intptr_t handle)
 {
     return (handle & 1) && (uintptr_t)handle < UINTPTR_MAX - 2;
 }
+
+/* Whether an address lies in the library's image. */
+bool check_is_of_library(const void *address);
 
 /* ---- threads ----------------------------------------------------------------- */
 

@@ -40,8 +40,8 @@ def read(path, maker, dll, objdump):
     rows, lookups = make_redirections.read_table(path)
     module = make_redirections.REPLACED
     replaced.update(row[1] for row in rows if row[0] == module)
-    required.update(name for of, name, *_, optional in rows + lookups
-                    if of == module and not optional)
+    required.update(row[1] for row in rows if row[0] == module and not row[4])
+    required.update(name for of, name, optional in lookups if of == module and not optional)
     text = subprocess.run([objdump, "-p", dll], capture_output=True, text=True, check=True).stdout
     table = text.partition("[Ordinal/Name Pointer] Table")[2].partition("\n\n")[0]
     exported.update(re.findall(r"\[\s*\d+\] (\w+)", table))

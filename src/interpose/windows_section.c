@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* Critical sections: recursive, over a word lock. Whose one is stands in windows_win32.h; one that
+   is not ours goes to the original. A spin count is kept and told back, and does nothing:
+   FASTSYNC_SPIN says how long is spun. As with the originals nobody checks who leaves, a free one
+   that is left stays free, and when the process ends a section that a killed thread held is taken
+   all the same. */
+#include "interpose/windows_start.h"
+#include "interpose/windows_win32.h"
+#include "lock/word_lock.h"
+
+#define SPINS_MASK 0x00ffffffu /* the bits above ask for what is always done */
+#define STATUS_OF_SUCCESS ((NTSTATUS)0)
+
+/* Of one that a compiler has initialised, and its LockCount. */
+#define NO_RECORD ((void *)-1)
+#define THEIR_FREE UINT32_MAX
+
+/* What DebugInfo of ours points at: some programs write a name there, and Wine's own libraries do.
+   The second is that of a section which is becoming ours. */
+static RTL_CRITICAL_SECTION_DEBUG records[2];
+#define OURS ((void *)&records[0])
+#define SETTLING ((void *)&records[1])
+
+static struct fs_section *view(RTL_CRITICAL_SECTION *section)
+{
+    return (struct fs_section *)(void *)section;
+}
+
+/* Acquire: pairs with the release by which the record is published. */
+FS_ALWAYS_INLINE bool is_ours(const struct fs_section *s)
+{
+    return FS_LIKELY(fs_load_pointer_acquire(&s->record) == OURS);
+}
+
+/* ---- becoming ours ------------------------------------------------------------- */
+
+static void initialise(struct fs_section *s, ULONG spins)
+{
+    fs_store_relaxed(&s->word, FS_LOCK_FREE);
+    s->depth = 0;
+    fs_store_relaxed(&s->owner, 0);
+    s->owner_high = 0;
+    s->semaphore = NULL;
+    s->spins = spins & SPINS_MASK;
+    fs_store_pointer_release(&s->record, OURS);
+}
+
+/* Nobody holds it or ever had to wait for it, as far as can be seen. */
+static bool is_unused(const struct fs_section *s)
+{
+    return fs_load_relaxed(&s->word) == THEIR_FREE && s->depth == 0 && !s->semaphore &&
+           fs_load_relaxed(&s->owner) == 0;
+}
+
+/* The loader's lock and the like are ntdll's, which goes on calling its own functions. */
+static bool may_become_ours(const struct fs_section *s, const void *record)
+{
+    return record == NO_RECORD && is_unused(s) && !fs_redirect_is_providers(s);
+}
+
+/* By who has made it SETTLING: others who come now wait, and the original's word decides. */
+static bool take_over(struct fs_section *s)
+{
+    uint32_t word = THEIR_FREE;
+    bool taken = fs_cas_acquire(&s->word, &word, FS_LOCK_FREE);
+
+    fs_store_pointer_release(&s->record, taken ? OURS : NO_RECORD);
+    return taken;
+}
+
+bool fs_section_settle(RTL_CRITICAL_SECTION *section)
+{
+    struct fs_section *s = view(section);
+    void *record = fs_load_pointer_acquire(&s->record);
+
+    for (;;) {
+        if (record == OURS)
+            return true;
+        if (record == SETTLING) {
+            if (fs_process_is_ending()) { /* whoever began is gone */
+                initialise(s, (ULONG)s->spins);
+                return true;
+            }
+            fs_system_yield();
+            record = fs_load_pointer_acquire(&s->record);
+        } else if (!may_become_ours(s, record)) {
+            return false;
+        } else if (fs_cas_pointer_acq_rel(&s->record, &record, SETTLING)) {
+            return take_over(s);
+        }
+    }
+}
+
+/* ---- entering and leaving --------------------------------------------------------- */
+
+/* By the new holder. */
+FS_ALWAYS_INLINE void note_holder(struct fs_section *s, uint32_t me)
+{
+    fs_store_relaxed(&s->owner, me);
+    s->depth = 1;
+}
+
+/* Enters again, or one that is free. Only its holder writes a thread's id there. */
+FS_ALWAYS_INLINE bool enter_free(struct fs_section *s)
+{
+    uint32_t me = fs_thread_id_known();
+
+    if (fs_load_relaxed(&s->owner) == me) {
+        s->depth++;
+        return true;
+    }
+    if (!fs_word_lock_try_free(&s->word))
+        return false;
+    note_holder(s, me);
+    return true;
+}
+
+static FS_NOINLINE void enter_slow(struct fs_section *s)
+{
+    if (enter_free(s))
+        return;
+    if (fs_process_is_ending())
+        fs_store_relaxed(&s->word, FS_LOCK_LOCKED); /* nobody else is there */
+    else
+        fs_word_lock_acquire_slow(&s->word, NULL, FS_SCOPE_PRIVATE, false);
+    note_holder(s, fs_thread_id_known());
+}
+
+NTSTATUS NTAPI fs_RtlEnterCriticalSection(RTL_CRITICAL_SECTION *section)
+{
+    struct fs_section *s = view(section);
+
+    if (is_ours(s) && FS_LIKELY(enter_free(s)))
+        return STATUS_OF_SUCCESS;
+    if (!fs_section_settle(section))
+        return FS_ORIGINAL_LIKE(RtlEnterCriticalSection, fs_RtlEnterCriticalSection)(section);
+    enter_slow(s);
+    return STATUS_OF_SUCCESS;
+}
+
+BOOL NTAPI fs_RtlTryEnterCriticalSection(RTL_CRITICAL_SECTION *section)
+{
+    struct fs_section *s = view(section);
+
+    if (!is_ours(s) && !fs_section_settle(section))
+        return FS_ORIGINAL_LIKE(RtlTryEnterCriticalSection, fs_RtlTryEnterCriticalSection)(section);
+    if (enter_free(s))
+        return TRUE;
+    if (!fs_word_lock_try(&s->word))
+        return FALSE;
+    note_holder(s, fs_thread_id_known());
+    return TRUE;
+}
+
+NTSTATUS NTAPI fs_RtlLeaveCriticalSection(RTL_CRITICAL_SECTION *section)
+{
+    struct fs_section *s = view(section);
+
+    if (!is_ours(s))
+        return FS_ORIGINAL_LIKE(RtlLeaveCriticalSection, fs_RtlLeaveCriticalSection)(section);
+    if (s->depth > 1) {
+        s->depth--;
+        return STATUS_OF_SUCCESS;
+    }
+    s->depth = 0;
+    fs_store_relaxed(&s->owner, 0);
+    fs_word_lock_release(&s->word);
+    return STATUS_OF_SUCCESS;
+}
+
+/* ---- the rest ---------------------------------------------------------------- */
+
+NTSTATUS NTAPI fs_RtlInitializeCriticalSectionEx(RTL_CRITICAL_SECTION *section, ULONG spins,
+                                                 ULONG flags)
+{
+    initialise(view(section), spins);
+    return STATUS_OF_SUCCESS;
+}
+
+NTSTATUS NTAPI fs_RtlInitializeCriticalSectionAndSpinCount(RTL_CRITICAL_SECTION *section,
+                                                           ULONG spins)
+{
+    return fs_RtlInitializeCriticalSectionEx(section, spins, 0);
+}
+
+NTSTATUS NTAPI fs_RtlInitializeCriticalSection(RTL_CRITICAL_SECTION *section)
+{
+    return fs_RtlInitializeCriticalSectionEx(section, 0, 0);
+}
+
+BOOL WINAPI fs_InitializeCriticalSectionEx(RTL_CRITICAL_SECTION *section, DWORD spins, DWORD flags)
+{
+    return fs_RtlInitializeCriticalSectionEx(section, spins, flags) == STATUS_OF_SUCCESS;
+}
+
+BOOL WINAPI fs_InitializeCriticalSectionAndSpinCount(RTL_CRITICAL_SECTION *section, DWORD spins)
+{
+    return fs_RtlInitializeCriticalSectionEx(section, spins, 0) == STATUS_OF_SUCCESS;
+}
+
+/* Without a record it is never ours again before it is initialised, nor becomes so. */
+NTSTATUS NTAPI fs_RtlDeleteCriticalSection(RTL_CRITICAL_SECTION *section)
+{
+    struct fs_section *s = view(section);
+
+    if (!is_ours(s))
+        return FS_ORIGINAL_LIKE(RtlDeleteCriticalSection, fs_RtlDeleteCriticalSection)(section);
+    initialise(s, 0);
+    fs_store_relaxed(&s->word, THEIR_FREE);
+    fs_store_pointer_release(&s->record, NULL);
+    return STATUS_OF_SUCCESS;
+}
+
+ULONG NTAPI fs_RtlSetCriticalSectionSpinCount(RTL_CRITICAL_SECTION *section, ULONG spins)
+{
+    struct fs_section *s = view(section);
+    ULONG before = (ULONG)s->spins;
+
+    if (!is_ours(s))
+        return FS_ORIGINAL_LIKE(RtlSetCriticalSectionSpinCount,
+                                fs_RtlSetCriticalSectionSpinCount)(section, spins);
+    s->spins = spins;
+    return before;
+}
