@@ -11,6 +11,7 @@ import subprocess
 START = 300  # seconds for the first start, which makes the prefix
 LIMIT = 60
 LINGER = 20  # for which the server waits for the next program
+QUIET = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
 
 
 class Wine:
@@ -26,8 +27,12 @@ class Wine:
         os.environ.pop('DISPLAY', None)
         os.environ.update(self.settings)
         os.makedirs(self.settings['WINEPREFIX'], exist_ok=True)
-        subprocess.run(['wineserver', f'-p{LINGER}'], check=False)
-        _run(['wine', 'cmd', '/c', 'ver'], START)
+        # Services stay, and must not hold a pipe that somebody reads to its end.
+        subprocess.run(['wineserver', f'-p{LINGER}'], check=False, **QUIET)
+        try:
+            subprocess.run(['wine', 'cmd', '/c', 'ver'], check=False, timeout=START, **QUIET)
+        except subprocess.TimeoutExpired:
+            pass  # what the probe does tells
         return self
 
     def __exit__(self, *_):

@@ -52,12 +52,14 @@ class Wine:
         return inherited | own | settings
 
     def start(self):
-        """Sets Wine up, which takes long the first time."""
+        """Sets Wine up, which takes long the first time. Its services stay, and must not hold a pipe
+        that somebody reads to its end."""
         environment = self.environment({})
         os.makedirs(environment["WINEPREFIX"], exist_ok=True)
-        subprocess.run(["wineserver", f"-p{LINGER}"], env=environment, check=False)
-        subprocess.run(["wine", "cmd", "/c", "ver"], env=environment, stdin=subprocess.DEVNULL,
-                       capture_output=True, timeout=START, check=True)
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
+                 "stderr": subprocess.DEVNULL, "env": environment}
+        subprocess.run(["wineserver", f"-p{LINGER}"], check=False, **quiet)
+        subprocess.run(["wine", "cmd", "/c", "ver"], timeout=START, check=True, **quiet)
 
     def run(self, *command, folder=None, **settings):
         """The finished run of a Windows program; what hangs is ended with its whole Wine."""
