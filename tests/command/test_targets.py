@@ -92,6 +92,7 @@ class List(unittest.TestCase):
         self.assertTrue(known['musl'].has('stress', 'mutex (fastsync)'))
         self.assertFalse(known['musl'].has('stress', 'mutex (libc)'))
         self.assertEqual(known['i386'].suites, targets.SUITES)
+        self.assertTrue(known['windows-x86_64'].has('programs', 'windows_programs'))
 
     def test_every_target_has_a_cross_file(self):
         for target in targets.read().values():

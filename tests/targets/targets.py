@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SUITES = ('unit', 'conform', 'preload')
 # What those for Windows have, in tests/windows.
-WINE_SUITES = ('unit', 'conform', 'windows')
+WINE_SUITES = ('unit', 'conform', 'windows', 'programs')
 # What only some targets have, by their entry `more`.
 MORE_SUITES = ('stress', 'programs')
 # Most of the programs sleep most of the time.
@@ -44,7 +44,7 @@ class Target:
 
     def has(self, suite, test):
         """Whether the test is one of those that are run without options."""
-        if suite in MORE_SUITES:
+        if suite in MORE_SUITES and not self.by_wine:
             return suite in self.more['suites'] or test in self.more['tests']
         return self.full or suite in self.part['suites'] or test.partition(' (')[0] in self.part['tests']
 
