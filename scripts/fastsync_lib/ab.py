@@ -31,6 +31,7 @@ class Options:
     metric_lower: bool = False
     check: Optional[str] = None
     same_output: bool = False
+    runner: Optional[List[str]] = None  # what runs a program for Windows; windows.py
     server: Optional[List[str]] = None
     ready: Optional[str] = None
     settings: List[Tuple[str, str]] = field(default_factory=list)
@@ -41,11 +42,11 @@ class Run:
     pair: int
     arm: str
     wall: float
-    user: float
-    system: float
-    voluntary: int
-    involuntary: int
-    peak_kib: int
+    user: Optional[float]  # None, like the next ones, where it is not known
+    system: Optional[float]
+    voluntary: Optional[int]
+    involuntary: Optional[int]
+    peak_kib: Optional[int]
     metric: Optional[float] = None
 
 
@@ -89,18 +90,7 @@ class Experiment:
             raise Stopped(f'ab stopped: arm {ARM_NAMES[arm]}, {when}: {stop}') from None
 
     def _run_arm(self, arm, pair):
-        options = self.options
-        environment = self._environment(arm, pair)
-        if options.server:
-            plain = library_module.without_library(os.environ, options.library)
-            result, ended, loaded = server.run(
-                (self.subject_path, options.server, environment),
-                (self.client_path, options.command, plain), options.ready, options.timeout)
-            seen, who = ended.stderr, 'the client '
-        else:
-            result = process.run(self.subject_path, options.command, environment,
-                                 options.timeout)
-            seen, loaded, who = result.stderr, set(), ''
+        result, seen, loaded, who = self._start(arm, pair)
         if result.failure():
             raise Stopped(who + result.failure())
         if pair == 0:
@@ -109,6 +99,20 @@ class Experiment:
         self._compare_output(arm, result)
         return Run(pair, arm, result.wall, result.user, result.system, result.voluntary,
                    result.involuntary, result.peak_kib, self._metric(result))
+
+    def _start(self, arm, pair):
+        """The Result of one run, what the subject wrote to standard error, the files mapped into a
+        server, and who is to be blamed for a failure."""
+        options = self.options
+        environment = self._environment(arm, pair)
+        if options.server:
+            plain = library_module.without_library(os.environ, options.library)
+            result, ended, loaded = server.run(
+                (self.subject_path, options.server, environment),
+                (self.client_path, options.command, plain), options.ready, options.timeout)
+            return result, ended.stderr, loaded, 'the client '
+        result = process.run(self.subject_path, options.command, environment, options.timeout)
+        return result, result.stderr, set(), ''
 
     def _environment(self, arm, pair):
         options = self.options
@@ -144,7 +148,7 @@ class Experiment:
     def _check(self, result):
         try:
             done = subprocess.run(
-                ['/bin/sh', '-c', self.options.check], input=result.stdout,
+                self.options.check, shell=True, input=result.stdout,
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=self.options.timeout,
                 env=library_module.without_library(os.environ, self.options.library))
         except subprocess.TimeoutExpired:

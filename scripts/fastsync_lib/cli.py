@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import NamedTuple, Optional
 
-from . import ab, doctor, library, macos, prove, regress, report, run, usage
+from . import ab, doctor, library, macos, prove, regress, report, run, usage, windows
 from .errors import EarlyEnd, Refused, reason
 
 PROGRAM_OPTIONS = 'he:'
@@ -65,6 +65,8 @@ def _dispatch(arguments, installed, version):
         raise Refused(f'no {kind} {first}: try fastsync --help')
     if macos.HERE and first in ('doctor', 'regress'):
         raise Refused(f'{first} knows Linux only so far')
+    if windows.HERE and first != 'ab':
+        raise Refused(f'{first} does not work on Windows: fastsync-run.exe runs a program there')
     return subcommands[first](rest, installed, version)
 
 
@@ -133,7 +135,7 @@ def _words(option, text):
 def _ab(arguments, installed, version):
     given, command = _options('ab', arguments, PROGRAM_OPTIONS + 'n:', [
         'help', 'env=', 'lib=', 'pairs=', 'warmup=', 'timeout=', 'metric=', 'metric-lower',
-        'check=', 'same-output', 'server=', 'ready=', 'json='])
+        'check=', 'same-output', 'server=', 'ready=', 'runner=', 'json='])
     if any(option in ('-h', '--help') for option, _ in given):
         print(usage.AB, end='')
         return 0
@@ -151,8 +153,13 @@ def _ab(arguments, installed, version):
         raise Refused('ab: --server and --ready belong together: name both or neither')
     if options.metric_lower and not options.metric:
         raise Refused('ab: --metric-lower needs --metric')
+    if windows.HERE or options.runner:
+        if options.server:
+            raise Refused('ab: a program for Windows cannot be a --server')
+        options.library = lib
+        return _measure(windows.Experiment(options), json_path, version)
     options.library = library.require(lib, installed.library)
-    return _measure(options, json_path, version)
+    return _measure(ab.Experiment(options), json_path, version)
 
 
 def _set_ab_option(options, option, value):
@@ -174,6 +181,8 @@ def _set_ab_option(options, option, value):
         options.server = _words(option, value)
     elif option == '--ready':
         options.ready = value
+    elif option == '--runner':
+        options.runner = _words(option, value)
     else:
         options.settings.append(_setting(value))
 
@@ -182,17 +191,21 @@ def _end_by_signal(number, _):
     raise SystemExit(128 + number)
 
 
-def _measure(options, json_path, version):
-    experiment = ab.Experiment(options)
+def _heed_signals():
+    for name in ('SIGTERM', 'SIGHUP'):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end_by_signal)
+
+
+def _measure(experiment, json_path, version):
     _require_writable(json_path)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_by_signal)
+    _heed_signals()
     progress = report.Progress()
     try:
         runs = experiment.run(progress)
     finally:
         progress.clear()
-    data = report.summary(options, runs, version)
+    data = report.summary(experiment.options, runs, version)
     if json_path != '-':
         print(report.table(data))
     if json_path:
@@ -260,8 +273,7 @@ def _prove(options, programs, lib, json_path, installed, version):
     options.library = library.require(lib, installed.library)
     options.programs = installed.programs
     _require_writable(json_path)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_by_signal)
+    _heed_signals()
     progress = report.Progress()
     try:
         data = prove.run(options, version, progress)
@@ -293,8 +305,7 @@ def _regress(arguments, installed, version):
         raise Refused('regress: --without-library leaves one side only: name another glibc with '
                       '--libc LOADER')
     _require_writable(options.json_path)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_by_signal)
+    _heed_signals()
     return regress.run(options, version)
 
 

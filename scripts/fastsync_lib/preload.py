@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import List, Optional
 
-from . import inspect_elf, macos
+from . import inspect_elf, inspect_pe, macos
 from .errors import Refused, reason
 
 SCRIPT_DEPTH = 5
@@ -156,6 +156,9 @@ def _judge(program, path, library):
     try:
         elf = inspect_elf.read(path)
     except inspect_elf.NotElf as error:
+        if inspect_pe.is_program(path):
+            raise Refused(f'{subject}is a program for Windows: fastsync-run.exe runs it, and '
+                          '`fastsync ab --runner wine` measures it')
         raise Refused(f'{subject}is not a program ({error}) and has no #! line: name the '
                       'interpreter that runs it')
     program.elf = elf

@@ -5,7 +5,6 @@ Nothing is measured or decided here.
 """
 import json
 import os
-import resource
 import shlex
 import sys
 from dataclasses import asdict
@@ -47,7 +46,7 @@ def summary(options, runs, version):
     """The whole result of an A/B as plain data, which is also the JSON document."""
     measures = {}
     for key, _, attribute, factor, _ in MEASURES:
-        if key == 'metric' and options.metric is None:
+        if getattr(runs[0], attribute) is None:
             continue
         a, b = ([getattr(run, attribute) * factor
                  for run in sorted(runs, key=lambda run: run.pair) if run.arm == arm]
@@ -56,9 +55,10 @@ def summary(options, runs, version):
         measures[key] = {'A': statistics.median(a), 'B': statistics.median(b),
                          'ratio': ratio and ratio.median, 'low': ratio and ratio.low,
                          'high': ratio and ratio.high, 'ratios': ratio and ratio.pairs}
-    _mark_memory_floor(measures['peak_memory_mib'])
+    if 'peak_memory_mib' in measures:
+        _mark_memory_floor(measures['peak_memory_mib'])
     return {'format': FORMAT, 'fastsync': version, 'command': options.command,
-            'server': options.server, 'library': options.library,
+            'server': options.server, 'runner': options.runner, 'library': options.library,
             'settings': dict(options.settings), 'pairs': options.pairs,
             'warmup': options.warmup, 'metric': options.metric and options.metric.pattern,
             'measures': measures, 'verdict': _verdict(options, measures),
@@ -67,6 +67,7 @@ def summary(options, runs, version):
 
 def _mark_memory_floor(memory):
     """The kernel counts this process's own peak as that of every child it starts."""
+    import resource  # not on Windows, where no memory is measured
     memory['floor'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if min(memory['A'], memory['B']) <= memory['floor']:
         memory.update(ratio=None, low=None, high=None, ratios=None)
@@ -111,6 +112,8 @@ def table(data):
     lines = [f'command: {shlex.join(data["command"])}']
     if data['server']:
         lines.append(f'server:  {shlex.join(data["server"])}')
+    if data['runner']:
+        lines.append(f'runner:  {shlex.join(data["runner"])}')
     settings = ''.join(f' {name}={value}' for name, value in data['settings'].items())
     lines += [f'library: {data["library"]}{settings and " with" + settings}',
               f'{_pairs(data["pairs"])} in the order A B B A, after {data["warmup"]} warm-up of '

@@ -45,6 +45,8 @@ differs in output.
       --check COMMAND   shell command given each run's standard output; non-zero means wrong
       --server COMMAND  the server is what is compared; PROGRAM is its client, always plain
       --ready COMMAND   shell command that succeeds once the server answers
+      --runner COMMAND  PROGRAM is one for Windows, which COMMAND runs, such as wine: both arms
+                        through fastsync-run.exe, found in FASTSYNC_WINDOWS_DIR or beside --lib
       --json FILE       write everything measured to FILE, or - for standard output
   -e, --env NAME=VALUE  set a variable for arm B only (repeatable)
       --lib PATH        the library (else FASTSYNC_LIBRARY, else the one built or installed)

@@ -7,7 +7,6 @@ run is decided in sides.py, what its results mean by its suite and in table.py.
 import concurrent.futures
 import os
 import re
-import resource
 import shutil
 import time
 from dataclasses import dataclass, field, replace
@@ -167,6 +166,7 @@ def listing(programs, patterns, notes):
 
 def execute(programs, chosen, entries, options, progress):
     """The rows of all programs. Those that must be alone run after the others of their suite."""
+    import resource  # which Python has not on every system that loads this
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     runner = sides.Runner(options.factor)
     for side in chosen:

@@ -6,12 +6,15 @@ FASTSYNC_STATS=1 prove that the library answered the calls that its source makes
 
 usage: test_programs.py PROCESSOR FOLDER LIBRARY LAUNCHER PROGRAM...
 """
+import json
 import os
+import subprocess
 import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-                                "redirect"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+COMMAND = os.path.join(HERE, "..", "..", "..", "scripts", "fastsync")
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "redirect"))
 
 import wine  # noqa: E402
 
@@ -76,11 +79,27 @@ class Programs(unittest.TestCase):
         self.assert_calls(calls, mutex_lock=1200, mutex_timedlock=1, cond_timedwait=1,
                           cond_signal=2400, cond_broadcast=3)
 
+    def test_ab_measures_both_arms(self):
+        """The command itself; what it does with a program is in tests/command/test_ab_windows.py."""
+        done = subprocess.run(
+            [sys.executable, COMMAND, "ab", "--runner", "wine", "-n", "1", "--same-output",
+             "--json", "-", "cxx_table.exe"], cwd=self.wine.folder, capture_output=True, text=True,
+            env=self.wine.environment({"FASTSYNC_WINDOWS_DIR": self.wine.folder}), check=False,
+            stdin=subprocess.DEVNULL, timeout=wine.LIMIT)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        data = json.loads(done.stdout)
+        self.assertEqual([run["arm"] for run in data["runs"]], ["A", "B"])
+        self.assertGreater(data["measures"]["wall_s"]["B"], 0)
+
 
 def main():
     processor, folder, *files = sys.argv[1:]
     Programs.wine, Programs.files = wine.Wine(processor, folder), files
     missing = Programs.wine.missing()
+    if not missing and processor == "x86":
+        Programs.setUpClass()
+        if not Programs.wine.run("cxx_table.exe").stdout:
+            missing = "this Wine runs no programs of 32 bits"
     if missing:
         print(f"SKIP windows_programs: {missing}")
         return 77
