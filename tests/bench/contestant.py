@@ -73,15 +73,18 @@ class Worker:
         self.process.wait()
 
     def close(self):
+        self.process.stdin.close()
         if self.process.poll() is None:
-            self.process.stdin.close()
             try:
                 self.process.wait(timeout=5)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self.process.stdout.close()
 
 
 class Contestant:
+    worker_class = Worker
+
     def __init__(self, letter, worker, library=None, settings=()):
         self.letter = letter
         self.worker = worker
@@ -100,7 +103,7 @@ class Contestant:
 
     def worker_for(self, role):
         if role not in self._workers:
-            worker = Worker(self, role)
+            worker = self.worker_class(self, role)
             self._workers[role] = worker
             if self.speed is not None:
                 worker.ask(f'speed {self.speed:.0f}')
@@ -112,6 +115,7 @@ class Contestant:
             return worker.ask(f'run {cell.name} {max(1, round(cell.milliseconds * scale))}')
         except Failure:
             worker.kill()
+            worker.close()
             del self._workers[cell.role]
             raise
 
