@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 LIMIT = 120  # seconds for one run
 START = 300  # for the first, which sets Wine up
@@ -62,15 +63,21 @@ class Wine:
         subprocess.run(["wine", "cmd", "/c", "ver"], timeout=START, check=True, **quiet)
 
     def run(self, *command, folder=None, **settings):
-        """The finished run of a Windows program; what hangs is ended with its whole Wine."""
+        """The finished run of a Windows program; what hangs is ended with its whole Wine. Its output
+        goes to files, since not every program takes a pipe of Wine's."""
         environment = self.environment(settings)
-        try:
-            return subprocess.run(["wine", *command], cwd=folder or self.folder, env=environment,
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  errors="replace", timeout=LIMIT, check=False)
-        except subprocess.TimeoutExpired:
-            subprocess.run(["wineserver", "-k"], env=environment, check=False)
-            raise
+        with tempfile.TemporaryFile("w+", errors="replace") as out, \
+                tempfile.TemporaryFile("w+", errors="replace") as err:
+            try:
+                done = subprocess.run(["wine", *command], cwd=folder or self.folder,
+                                      env=environment, stdin=subprocess.DEVNULL, stdout=out,
+                                      stderr=err, timeout=LIMIT, check=False)
+            except subprocess.TimeoutExpired:
+                subprocess.run(["wineserver", "-k"], env=environment, check=False)
+                raise
+            for file in (out, err):
+                file.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, out.read(), err.read())
 
 
 def counts(done):
