@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from .errors import Stopped, one_line, reason
 
 POLL_SECONDS = 0.001
+# What ends the command; it may do so only while there is nothing that would be left behind.
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 @dataclass
@@ -48,7 +50,8 @@ def signal_name(number):
 
 
 class Child:
-    """A running process. Used as a context manager it leaves nothing of its group behind."""
+    """A running process, for a `with` statement, which leaves nothing of its group behind. Signals
+    that end the command wait from the start of the process until the statement guards it."""
 
     def __init__(self, path, command, environment):
         self.out = tempfile.TemporaryFile()
@@ -58,6 +61,7 @@ class Child:
                    (os.POSIX_SPAWN_DUP2, self.out.fileno(), 1),
                    (os.POSIX_SPAWN_DUP2, self.err.fileno(), 2)]
         self.started = time.monotonic()
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         try:
             self.pid = os.posix_spawn(path, command, environment, file_actions=actions,
                                       setsid=True, setsigmask=[],
@@ -65,9 +69,15 @@ class Child:
         except OSError as error:
             self.out.close()
             self.err.close()
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
             raise Stopped(f'could not be started: {reason(error)}') from None
 
     def __enter__(self):
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)  # which raises what has waited
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):

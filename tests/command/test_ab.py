@@ -169,6 +169,16 @@ class Stopping(AbTest):
         with open(pid, encoding='utf-8') as file:
             self.assert_gone(int(file.read()))
 
+    def test_a_measurement_terminated_as_its_program_starts_leaves_nothing_behind(self):
+        for number in range(8):
+            pid = self.path(f'early{number}')
+            program = self.shell(f'early{number}.sh', f'kill -TERM $PPID\necho $$ >{pid}; exec sleep 300')
+            self.assertEqual(self.ab(program).returncode, 128 + signal.SIGTERM)
+            time.sleep(0.1)
+            if os.path.exists(pid) and os.path.getsize(pid):  # it came so far
+                with open(pid, encoding='utf-8') as file:
+                    self.assert_gone(int(file.read()))
+
     def test_output_that_differs_between_the_arms(self):
         program = self.shell('differ', PLAIN_OR_NOT + 'echo $arm')
         self.assert_stopped(self.ab('--same-output', program), 'arm B', 'differs')
