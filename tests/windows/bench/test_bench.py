@@ -40,7 +40,7 @@ class Bench(unittest.TestCase):
         self.assert_table(bench.PTHREAD)
 
     def test_every_cell_of_win32_has_a_row(self):
-        self.assert_table(bench.WIN32, '--group', 'win32', '--control')
+        self.assert_table(bench.WIN32, '--group', 'win32')
 
     def test_an_arm_without_the_library_is_told(self):
         with unittest.mock.patch.object(wine_contestant, 'LIBRARY', ('other.dll',)):
