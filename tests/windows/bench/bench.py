@@ -101,6 +101,7 @@ def compare(options):
     arms = (WineContestant('A', machine, 'fastsync-run.exe', 'bench_worker.exe'),
             WineContestant('B', machine, 'fastsync-run.exe', 'bench_worker.exe', groups))
     chosen = [grid.Cell(name, 'one', options.milliseconds, ()) for name in words]
+    load = os.getloadavg()[0]
     try:
         for arm in arms:
             arm.worker_for('one')
@@ -109,9 +110,8 @@ def compare(options):
         for arm in arms:
             arm.close()
     other = title + ' again' if options.control else 'fastsync'
-    print(f'{options.rounds} rounds of A B B A under Wine; other programs took '
-          f'{100 * results.others:.0f} % of {os.cpu_count()} processors. '
-          'This says little about Windows.\n')
+    print(f'{options.rounds} rounds of A B B A under Wine, on {os.cpu_count()} processors with a load '
+          f'of {load:.0f} at the start. This says little about Windows.\n')
     print(f'| ns per pair of calls, or per turn | {title} | {other} | times the speed | 95 % interval |')
     print('|---|---|---|---|---|')
     print(*rows(results, words), sep='\n')

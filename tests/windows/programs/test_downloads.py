@@ -6,6 +6,7 @@ the counts prove that it answered their calls.
 
 usage: test_downloads.py FOLDER LIBRARY LAUNCHER
 """
+import hashlib
 import os
 import random
 import shutil
@@ -142,7 +143,8 @@ class Fetching(unittest.TestCase):
 
     def setUp(self):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.program = downloads.Program("x@1", "package/x.exe", downloads.hashlib.sha256(b"x").hexdigest())
+        self.program = downloads.Program("x@1", "package/x.exe", hashlib.sha256(b"x").hexdigest())
+        self.addCleanup(downloads.unreachable.clear)
 
     def test_a_file_with_another_hash_is_a_failure(self):
         with open(os.path.join(self.folder, "x.exe"), "wb") as file:
@@ -159,9 +161,11 @@ class Fetching(unittest.TestCase):
     def test_npm_that_fails_is_a_reason(self):
         with unittest.mock.patch.object(downloads.shutil, "which", return_value="npm"), \
                 unittest.mock.patch.object(downloads.subprocess, "run",
-                                           return_value=unittest.mock.Mock(returncode=1)), \
-                self.assertRaisesRegex(downloads.Unreachable, "npm cannot fetch x@1"):
-            downloads.fetched(self.program, self.folder)
+                                           return_value=unittest.mock.Mock(returncode=1)) as npm:
+            for _ in range(2):
+                with self.assertRaisesRegex(downloads.Unreachable, "npm cannot fetch x@1"):
+                    downloads.fetched(self.program, self.folder)
+        self.assertEqual(npm.call_count, 1)
 
 
 def main():
