@@ -30,17 +30,21 @@ USED = {
 OF_WINDOWS = ("GetProcAddress", "CreateProcessA", "CreateProcessW")
 PAIRS = {"pthread_mutex_lock": 3, "pthread_mutex_unlock": 3}  # of most other programs
 IMPORTS, LATER, LOOKUPS, EXPORTS = 1, 2, 4, 8  # of windows_redirect.h
-RUN = "fastsync-run.exe"
 
 
 class Redirect(unittest.TestCase):
     wine = None
-    files = ()
+    files = ()  # the library and the launcher first
+    library = launcher = ""
 
     @classmethod
     def setUpClass(cls):
+        cls.library, cls.launcher = (os.path.basename(path) for path in cls.files[:2])
         cls.wine.fill(cls.files)
         cls.wine.start()
+
+    def launch(self, *words, **settings):
+        return self.wine.run(self.launcher, *words, **settings)
 
     def passes(self, done):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -50,8 +54,7 @@ class Redirect(unittest.TestCase):
         """What the program counts with the library, when it passes without as well."""
         plain = self.passes(self.wine.run(*command, folder=folder))
         self.assertEqual(wine.counts(plain), {})
-        done = self.passes(self.wine.run(RUN, *command, folder=folder, FASTSYNC_STATS="1",
-                                         **settings))
+        done = self.passes(self.launch(*command, folder=folder, FASTSYNC_STATS="1", **settings))
         self.assertEqual(done.stdout, plain.stdout)
         return done
 
@@ -121,8 +124,8 @@ class Redirect(unittest.TestCase):
     # ---- the transaction ----
 
     def test_each_step_fails_once_and_all_is_as_it_was(self):
-        done = self.passes(self.wine.run(RUN, "--library", "faults.dll", "imports.exe",
-                                         FASTSYNC_STATS="1", TEST_FAULTS="1"))
+        done = self.passes(self.launch("--library", "faults.dll", "imports.exe",
+                                       FASTSYNC_STATS="1", TEST_FAULTS="1"))
         [line] = wine.complaints(done)
         failed, wrong = re.fullmatch(r"fastsync: faults: (\d+) taken back, (\d+) wrong",
                                      line).groups()
@@ -132,8 +135,8 @@ class Redirect(unittest.TestCase):
         self.assert_used(self.calls(done))
 
     def calls_by(self, ways, *command):
-        return self.calls(self.passes(self.wine.run(
-            RUN, "--library", "faults.dll", *command, FASTSYNC_STATS="1", TEST_WAYS=str(ways))))
+        return self.calls(self.passes(self.launch("--library", "faults.dll", *command,
+                                                  FASTSYNC_STATS="1", TEST_WAYS=str(ways))))
 
     def test_each_way_by_itself(self):
         names = ("pthread_mutex_lock", "pthread_mutex_unlock")
@@ -148,8 +151,8 @@ class Redirect(unittest.TestCase):
     def test_counts_of_more_than_32_bits(self):
         if self.wine.triplet.startswith("i686"):
             self.skipTest("a counter has 32 bits")
-        done = self.passes(self.wine.run(RUN, "--library", "faults.dll", "imports.exe",
-                                         FASTSYNC_STATS="1", TEST_COUNT="1"))
+        done = self.passes(self.launch("--library", "faults.dll", "imports.exe",
+                                       FASTSYNC_STATS="1", TEST_COUNT="1"))
         self.assertEqual(self.calls(done)["pthread_mutex_init"], 5000000001)
 
     def test_an_import_table_is_longer_than_its_directory_says(self):
@@ -158,13 +161,12 @@ class Redirect(unittest.TestCase):
             self.assert_used(self.calls_by(IMPORTS + LATER, "host.exe", f"short{size}.dll"))
 
     def test_a_library_that_is_loaded_late_redirects_nothing(self):
-        name = os.path.basename(self.files[0])
-        done = self.passes(self.wine.run("late.exe", name, FASTSYNC_STATS="1"))
+        done = self.passes(self.wine.run("late.exe", self.library, FASTSYNC_STATS="1"))
         [line] = wine.complaints(done)
         self.assertIn("loaded after the program's start", line)
         self.assertEqual(wine.counts(done), {})
         self.assertNotIn("stayed", done.stdout)
-        done = self.passes(self.wine.run("late.exe", name, FASTSYNC="0"))
+        done = self.passes(self.wine.run("late.exe", self.library, FASTSYNC="0"))
         self.assertEqual(done.stderr, "")
 
     # ---- other versions of winpthreads ----
@@ -189,8 +191,8 @@ class Redirect(unittest.TestCase):
         self.assert_used(self.calls(done))
 
     def test_a_winpthreads_that_lacks_a_call_is_left_alone_as_a_whole(self):
-        done = self.passes(self.wine.run(RUN, "imports.exe", FASTSYNC_STATS="1",
-                                         folder=self.without("pthread_gethandle")))
+        done = self.passes(self.launch("imports.exe", FASTSYNC_STATS="1",
+                                       folder=self.without("pthread_gethandle")))
         self.assertEqual(wine.counts(done), {})
         self.assertIn("pthread_gethandle is not there", done.stderr)
 
@@ -236,8 +238,8 @@ class Redirect(unittest.TestCase):
             self.passes(self.wine.run("lookup.exe", *words, folder=self.drop_in_folder()))
 
     def test_drop_in_and_launcher_together(self):
-        done = self.passes(self.wine.run(RUN, "--require", "imports.exe",
-                                         folder=self.drop_in_folder(), FASTSYNC_STATS="1"))
+        done = self.passes(self.launch("--require", "imports.exe", folder=self.drop_in_folder(),
+                                       FASTSYNC_STATS="1"))
         self.assertEqual(wine.complaints(done), [])
         # Both copies of the library count; only one has winpthreads' functions.
         found = re.findall(r"stats \d+ pthread_mutex_lock (\d+)", done.stderr)
@@ -272,17 +274,16 @@ class Redirect(unittest.TestCase):
     def test_children_get_the_library_that_was_named(self):
         folder = os.path.join(self.wine.folder, "other")
         os.makedirs(folder)
-        shutil.copy(os.path.join(self.wine.folder, os.path.basename(self.files[0])),
+        shutil.copy(os.path.join(self.wine.folder, self.library),
                     os.path.join(folder, "other.dll"))
-        done = self.passes(self.wine.run(RUN, "--library", "other\\other.dll", "parent.exe", "W",
-                                         "imports.exe", FASTSYNC_STATS="1"))
+        done = self.passes(self.launch("--library", "other\\other.dll", "parent.exe", "W",
+                                       "imports.exe", FASTSYNC_STATS="1"))
         self.assertEqual(len(wine.counts(done)), 2, done.stderr)
 
     def test_insertion_over_calls_that_fail(self):
         self.make_file("no_slots.exe", self.set_directory(12, 0, offset=0))
-        library = os.path.basename(self.files[0])
         for program in ("imports.exe", "no_slots.exe"):
-            done = self.wine.run("insertion.exe", program, library)
+            done = self.wine.run("insertion.exe", program, self.library)
             self.assertEqual(done.returncode, 0, f"{program}: {done.stdout}{done.stderr}")
         self.assert_used(self.calls(self.counted("no_slots.exe")))
 
@@ -291,16 +292,15 @@ class Redirect(unittest.TestCase):
     def test_status_and_arguments_are_passed_on(self):
         arguments = ["--status", "217", "a b", "", 'quo"ted', "back\\slash\\", "*", "--help", "ä"]
         plain = self.wine.run("imports.exe", *arguments)
-        done = self.wine.run(RUN, "imports.exe", *arguments)
+        done = self.launch("imports.exe", *arguments)
         self.assertEqual((plain.returncode, done.returncode), (217, 217))
         self.assertEqual(done.stdout, plain.stdout)
         self.assertIn('<quo"ted>', done.stdout)
 
     def test_options_end_before_the_program(self):
         for options in (["--"], ["--require"], ["--require", "--"],
-                        ["--library", "fastsync.dll"]):
-            done = self.passes(self.wine.run(RUN, *options, "imports", "--version",
-                                             FASTSYNC_STATS="1"))
+                        ["--library", self.library]):
+            done = self.passes(self.launch(*options, "imports", "--version", FASTSYNC_STATS="1"))
             self.assertIn("<--version>", done.stdout)
             self.assert_used(self.calls(done))
 
@@ -308,11 +308,11 @@ class Redirect(unittest.TestCase):
         for name, is_reached in (("two words", True), ("zwei wörter", False)):
             folder = os.path.join(self.wine.folder, name)
             os.makedirs(folder, exist_ok=True)
-            for file in (RUN, os.path.basename(self.files[0]), "imports.exe",
+            for file in (self.launcher, self.library, "imports.exe",
                          "libwinpthread-1.dll"):
                 shutil.copy(os.path.join(self.wine.folder, file), folder)
-            done = self.wine.run(os.path.join(folder, RUN), "imports.exe", folder=folder,
-                                 FASTSYNC_STATS="1")
+            done = self.wine.run(os.path.join(folder, self.launcher), "imports.exe",
+                                     folder=folder, FASTSYNC_STATS="1")
             # A short form of the name, which has ASCII letters only, is up to the file system.
             if is_reached or done.returncode == 0:
                 self.assert_used(self.calls(self.passes(done)))
@@ -321,7 +321,7 @@ class Redirect(unittest.TestCase):
                 self.assertIn("ASCII", done.stderr)
 
     def refused(self, *command, saying, status=2):
-        done = self.wine.run(RUN, *command)
+        done = self.launch(*command)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         lines = wine.complaints(done)
         self.assertEqual(len(lines), 1, done.stderr)
@@ -386,9 +386,9 @@ class Redirect(unittest.TestCase):
     def test_a_missing_library(self):
         folder = os.path.join(self.wine.folder, "alone")
         os.makedirs(folder, exist_ok=True)
-        for name in (RUN, "imports.exe", "libwinpthread-1.dll"):
+        for name in (self.launcher, "imports.exe", "libwinpthread-1.dll"):
             shutil.copy(os.path.join(self.wine.folder, name), folder)
-        done = self.wine.run(RUN, "imports.exe", folder=folder)
+        done = self.launch("imports.exe", folder=folder)
         self.assertEqual(done.returncode, 2)
         self.assertIn("is missing", done.stderr)
         self.assertNotIn("locks", done.stdout)
@@ -396,15 +396,15 @@ class Redirect(unittest.TestCase):
     # ---- the switches ----
 
     def test_without_the_switch_nothing_is_counted_or_said(self):
-        done = self.passes(self.wine.run(RUN, "imports.exe"))
+        done = self.passes(self.launch("imports.exe"))
         self.assertEqual(done.stderr, "")
 
     def test_off_redirects_nothing(self):
-        done = self.passes(self.wine.run(RUN, "imports.exe", FASTSYNC="0", FASTSYNC_STATS="1"))
+        done = self.passes(self.launch("imports.exe", FASTSYNC="0", FASTSYNC_STATS="1"))
         self.assertEqual(done.stderr, "")
 
     def test_verbose_says_in_one_line_that_it_is_on(self):
-        done = self.passes(self.wine.run(RUN, "imports.exe", FASTSYNC_VERBOSE="1"))
+        done = self.passes(self.launch("imports.exe", FASTSYNC_VERBOSE="1"))
         self.assertEqual(len(wine.complaints(done)), 1)
         self.assertIn("winpthreads", done.stderr)
 
