@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts fastsync-run.exe, which lies beside the library, with the number of the process, and waits
-   for it. Its exit status is 0 when the library is in. */
+/* Starts fastsync-run.exe, which lies beside the library, with the library's path and the number of
+   the process, and waits for it. Its exit status is 0 when the library is in. */
 #include "launch/helper.h"
 
 #ifdef _WIN64
@@ -50,15 +50,21 @@ static void append_number(WCHAR *text, DWORD number)
 
 const char *fs_helper_insert(HANDLE process, const struct fs_library *library)
 {
-    WCHAR program[FS_LAUNCH_PATH], line[64] = {0};
+    WCHAR program[FS_LAUNCH_PATH], line[FS_LAUNCH_PATH + 80] = {0};
+    char path[FS_LAUNCH_PATH];
     STARTUPINFOW startup = {.cb = sizeof(startup)};
     PROCESS_INFORMATION helper;
     DWORD status = 1;
+    const char *wrong = fs_library_path(library, true, path);
 
+    if (wrong)
+        return wrong;
     if (!fs_library_file(library, L"fastsync-run.exe", program) ||
         GetFileAttributesW(program) == INVALID_FILE_ATTRIBUTES)
         return "fastsync-run.exe is missing, which a program of 64 bits needs";
-    append(line, "fastsync-run " FS_HELPER_OPTION " ");
+    append(line, "fastsync-run --library \"");
+    append(line, path);
+    append(line, "\" " FS_HELPER_OPTION " ");
     append_number(line, GetProcessId(process));
     if (!CreateProcessW(program, line, NULL, NULL, FALSE, CREATE_NO_WINDOW, NULL, NULL, &startup,
                         &helper))

@@ -24,6 +24,7 @@ class Target:
         self.name = name
         self.cross_file = ROOT / 'cross' / f'{name}.ini'
         self.full = entry['full']
+        self.beside = entry.get('beside')
         self.patience = entry.get('patience', 1)
         self.part = dict(part, **entry.get('part', {}))
         self.more = entry.get('more', {})
