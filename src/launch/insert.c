@@ -151,6 +151,8 @@ static uintptr_t allocate(const struct target *target, size_t size)
         if (VirtualAllocEx(target->process, (void *)place, size, MEM_RESERVE | MEM_COMMIT,
                            PAGE_READWRITE))
             return place;
+        if (GetLastError() == ERROR_ACCESS_DENIED) /* and so it is elsewhere */
+            return 0;
         at = place + GRANULARITY; /* taken meanwhile; the rest of the region may be free */
     }
     return 0;

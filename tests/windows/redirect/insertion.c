@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The launcher's insertion over calls that fail or lie, in a process that is created suspended and
-   never runs: the program and the library are the arguments. Each call fails once; then the import
-   table must be as it was, and without a failure it has one more entry. The status is the line of
-   what is wrong, or 0. */
+/* The launcher's insertion over calls that fail or lie, and without the rights to make them, in a
+   process that is created suspended and never runs: the program and the library are the arguments.
+   Each call fails once; then the import table must be as it was, and without a failure it has one
+   more entry. The status is the line of what is wrong, or 0. */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +35,7 @@ static BOOL tell_or_lie(HANDLE process, BOOL *narrow);
 enum kind { WRITE, READ, PROTECT, RESTORE, KINDS };
 
 static unsigned calls[KINDS], failing[KINDS]; /* the n-th call fails; 0: none */
+static unsigned allocations;
 static bool lies, places_are_lost;
 
 static bool is_wrong(enum kind kind)
@@ -63,8 +64,10 @@ static LPVOID allocate_or_fail(HANDLE process, LPVOID place, SIZE_T size, DWORD 
 {
     static const char *lost;
 
+    allocations++;
     if (places_are_lost && (const char *)place != lost + GRANULARITY) {
         lost = place;
+        SetLastError(ERROR_INVALID_ADDRESS);
         return NULL;
     }
     return VirtualAllocEx(process, place, size, how, access);
@@ -188,6 +191,36 @@ static int lie_about_the_width(HANDLE process, const struct fs_library *library)
     return 0;
 }
 
+/* A process that is protected gives no handle that may do more than ask; here one right at a time
+   is missing, and the system refuses. */
+static int miss_rights(HANDLE process, const struct fs_library *library)
+{
+    static const DWORD rights[] = {PROCESS_VM_READ, PROCESS_VM_WRITE, PROCESS_VM_OPERATION};
+    DWORD all =
+        PROCESS_QUERY_INFORMATION | PROCESS_VM_READ | PROCESS_VM_WRITE | PROCESS_VM_OPERATION;
+    HANDLE self = GetCurrentProcess(), limited;
+    struct found before;
+    const char *wrong;
+
+    EXPECT(find(process, &before));
+    for (unsigned i = 0; i <= sizeof(rights) / sizeof(rights[0]); i++) {
+        bool is_whole = i == sizeof(rights) / sizeof(rights[0]);
+
+        EXPECT(DuplicateHandle(self, process, self, &limited, is_whole ? all : all & ~rights[i],
+                               FALSE, 0));
+        allocations = 0;
+        wrong = fs_launch_insert(limited, library);
+        CloseHandle(limited);
+        EXPECT(allocations <= 1);
+        if (is_whole)
+            break;
+        EXPECT(wrong && strstr(wrong, "protected"));
+        EXPECT(is_same(process, &before));
+    }
+    EXPECT(!wrong);
+    return expect_inserted(process, &before);
+}
+
 int main(int count, char **arguments)
 {
     static struct fs_library library;
@@ -204,6 +237,8 @@ int main(int count, char **arguments)
         line = let_calls_fail(child.hProcess, &library);
     if (!line)
         line = lose_places(child.hProcess, &library);
+    if (!line)
+        line = miss_rights(child.hProcess, &library);
     TerminateProcess(child.hProcess, 0);
     printf("insertion: %d\n", line);
     return line;
