@@ -18,7 +18,7 @@ class Manual(unittest.TestCase):
 
     def test_the_pages_format_without_a_warning(self):
         support.require(self, 'groff', 'groff-base')
-        for page in ('fastsync.1', 'libfastsync.7'):
+        for page in ('fastsync.1', 'libfastsync.7', 'fastsync-run.1'):
             done = subprocess.run(['groff', '-mdoc', '-Tutf8', '-ww', '-z',
                                    os.path.join(MANUAL, page)],
                                   capture_output=True, text=True, check=False)
@@ -35,6 +35,28 @@ class Manual(unittest.TestCase):
         manual = self.read('libfastsync.7')
         for switch in ('', '_PI', '_REQUEUE', '_SPIN', '_DEEPBIND', '_VERBOSE'):
             self.assertIn(f'.It Ev FASTSYNC{switch} Ns', manual)
+
+    def test_the_launcher_of_windows_is_in_its_manual(self):
+        manual = self.read('fastsync-run.1')
+        source = self.source('src/launch/main.c').partition('help[] =')[2].partition(';')[0]
+        for option in set(re.findall(r'--[a-z]{2,}', source)):
+            self.assertIn('.It ' + option.replace('--', 'Fl -'), manual)
+        read = re.findall(r'fs_switch_read\w*\(&from,\s*"(\w+)"',
+                          self.source('src/interpose/windows_start.c'))
+        self.assertGreaterEqual(len(read), 5)
+        for switch in read:
+            self.assertIn(f'.It Ev {switch} Ns', manual)
+        # What it quotes of the launcher and the library, they say.
+        said = ''.join(self.source(f'src/{name}') for name in (
+            'interpose/windows_start.c', 'launch/helper.c', 'launch/insert.c', 'launch/library.c',
+            'launch/main.c', 'launch/program.c'))
+        for line in re.findall(r'^\.It "(.*)"$', manual, re.M):
+            self.assertIn(f'"{line}', said)
+
+    @staticmethod
+    def source(name):
+        with open(os.path.join(support.ROOT, name), encoding='utf-8') as file:
+            return file.read()
 
 
 class Installer(support.CommandTest):
