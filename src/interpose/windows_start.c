@@ -93,7 +93,7 @@ static void read_environment(void)
         return;
     while (text[from.length])
         from.length += strlen(text + from.length) + 1;
-    fs_start_switches.off = !fs_switch_read(&from, "FASTSYNC", true) && !FS_DROP_IN;
+    fs_start_switches.off = !fs_switch_read(&from, "FASTSYNC", true);
     fs_start_switches.verbose = fs_switch_read(&from, "FASTSYNC_VERBOSE", false);
     fs_start_switches.stats = fs_switch_read(&from, "FASTSYNC_STATS", false);
     if (!fs_start_switches.off && !FS_DROP_IN) {
@@ -157,7 +157,8 @@ static void redirect(void)
     struct fs_redirect_failure failure;
 
     fs_redirections_choose(fs_start_switches.groups);
-    if (fs_start_switches.stats && !fs_stats_start(fs_redirections, fs_redirection_count))
+    if (fs_start_switches.stats && !fs_start_switches.off &&
+        !fs_stats_start(fs_redirections, fs_redirection_count))
         fs_report("FASTSYNC_STATS=1 is ignored: there is no executable memory", (char *)0);
     fs_redirect_begin(FS_REDIRECT_ALL);
     fs_redirect_attach(fs_redirections, fs_redirection_count);
@@ -200,10 +201,11 @@ static bool stay(HINSTANCE self)
 }
 
 /* A library that is loaded into a running process finds locks in use, and can be unloaded again: it
-   serves by its own interface only. The drop-in is the program's winpthreads whenever it comes. */
+   serves by its own interface only. The drop-in is the program's winpthreads whenever it comes; it
+   needs its originals also to hand everything on. */
 static bool may_redirect(HINSTANCE self, bool at_start)
 {
-    if (fs_start_switches.off || !fs_module_each(is_no_other, self))
+    if ((fs_start_switches.off && !FS_DROP_IN) || !fs_module_each(is_no_other, self))
         return false;
     if (!at_start && !FS_DROP_IN) {
         fs_report("nothing is redirected: the library was loaded after the program's start",

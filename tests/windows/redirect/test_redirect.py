@@ -237,6 +237,26 @@ class Redirect(unittest.TestCase):
         for words in (names, [numbers[name] for name in names]):
             self.passes(self.wine.run("lookup.exe", *words, folder=self.drop_in_folder()))
 
+    def test_drop_in_that_is_switched_off_counts_and_says_nothing(self):
+        done = self.passes(self.wine.run("imports.exe", folder=self.drop_in_folder(),
+                                         FASTSYNC="0", FASTSYNC_STATS="1"))
+        self.assertEqual(done.stderr, "")
+        done = self.passes(self.wine.run("imports.exe", folder=self.drop_in_folder(),
+                                         FASTSYNC="0", FASTSYNC_VERBOSE="1"))
+        [line] = wine.complaints(done)
+        self.assertIn("off, nothing is redirected", line)
+
+    def test_drop_in_leaves_children_to_their_folders(self):
+        folder = self.drop_in_folder()
+        os.makedirs(os.path.join(folder, "elsewhere"), exist_ok=True)
+        for name in ("imports.exe", "libwinpthread-1.dll"):
+            shutil.copy(os.path.join(self.wine.folder, name), os.path.join(folder, "elsewhere"))
+        for child, processes in (("imports.exe", 1), ("elsewhere\\imports.exe", 0)):
+            done = self.passes(self.wine.run("parent.exe", "W", child, folder=folder,
+                                             FASTSYNC_STATS="1"))
+            self.assertIn("locks: 0", done.stdout)
+            self.assertEqual(len(wine.counts(done)), processes, done.stderr)
+
     def test_drop_in_and_launcher_together(self):
         done = self.passes(self.launch("--require", "imports.exe", folder=self.drop_in_folder(),
                                        FASTSYNC_STATS="1"))
