@@ -15,7 +15,8 @@ from .errors import Stopped, one_line, reason
 
 POLL_SECONDS = 0.001
 # What ends the command; it may do so only while there is nothing that would be left behind.
-ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+ENDING = {getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP')
+          if hasattr(signal, name)}
 
 
 @dataclass

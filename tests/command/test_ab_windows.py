@@ -20,8 +20,10 @@ shift
 arm=B
 [ "$FASTSYNC" = 0 ] && arm=A
 if [ $arm = A ]; then
-    [ -z "$FASTSYNC_VERBOSE" ] || [ -e "$here/drop-in" ] ||
+    [ -z "$FASTSYNC_VERBOSE" ] || [ -e "$here/not-off" ] ||
         echo "fastsync: 0.1.0: off, nothing is redirected" >&2
+    [ -z "$FASTSYNC_STATS" ] || [ ! -e "$here/counts" ] ||
+        echo "fastsync: stats 32 pthread_mutex_lock 5" >&2
 elif [ ! -e "$here/silent" ]; then
     [ -z "$FASTSYNC_VERBOSE" ] || echo "fastsync: 0.1.0: winpthreads' mutexes on; spin 64" >&2
     [ ! -e "$here/unused" ] ||
@@ -47,6 +49,8 @@ def program_for(machine=0x8664, characteristics=0x22):
 
 
 class WindowsTest(support.CommandTest):
+    maxDiff = None
+
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix='fastsync-windows-'))
         self.folder = folder
@@ -120,7 +124,10 @@ class Stopping(WindowsTest):
         self.assert_one_line(self.ab('--same-output', self.program), 1, 'ab stopped', *words)
 
     def test_a_plain_arm_that_has_the_library(self):
-        self.stopped('drop-in', 'arm A', 'drop-in libwinpthread-1.dll')
+        self.stopped('counts', 'arm A', 'the library is in the plain arm too')
+
+    def test_a_plain_arm_of_which_nothing_is_known(self):
+        self.stopped('not-off', 'arm A', 'no proof that the library is off')
 
     def test_a_library_that_says_nothing(self):
         self.stopped('silent', 'arm B', 'no proof that the library was loaded')
