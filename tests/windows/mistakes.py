@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(HERE, "../support"))
 
 from seeded import Wrong, changed_text  # noqa: E402
 
-ARCHIVE = "src/libfastsync_internal.a"
+ARCHIVES = ("src/libfastsync_internal.a", "tests/windows/libpool_objects.a")
 LIMIT = 60      # seconds; each test has a limit of its own, which is shorter
 HASTY = "0.4"   # of that one: what hangs is noticed soon
 
@@ -43,7 +43,7 @@ class Builder:
         shutil.rmtree(self.scratch, ignore_errors=True)
         with open(os.path.join(self.folder, "compile_commands.json"), encoding="utf-8") as file:
             self.commands = {entry["output"]: entry for entry in json.load(file)
-                             if entry["output"].startswith(ARCHIVE + ".p/")}
+                             if entry["output"].startswith(tuple(f"{name}.p/" for name in ARCHIVES))}
         self.users = self.read_users()
 
     def read_users(self):
@@ -76,7 +76,7 @@ class Builder:
         command = run(["ninja", "-t", "commands", "-s", built], self.folder).split()
         program = os.path.join(place, f"{name}.exe")
         words = [program if word == built else word for word in command]
-        where = words.index(ARCHIVE)
+        where = min(words.index(name) for name in ARCHIVES if name in words)
         run(words[:where] + objects + words[where:], self.folder)
         return program
 
