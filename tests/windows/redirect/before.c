@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* A library that is initialised before ours: when its program starts it has objects of Win32's in
+   use, by the system's functions. It goes on calling those. */
+#include <windows.h>
+
+BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved);
+
+__declspec(dllexport) CRITICAL_SECTION held_section, free_section,
+    initial_section = {(void *)-1, -1, 0, 0, 0, 0};
+__declspec(dllexport) SRWLOCK written_lock, read_lock, free_lock;
+__declspec(dllexport) CONDITION_VARIABLE woken_condition;
+__declspec(dllexport) void before_use(void);
+
+/* Its own objects, and by its own calls. */
+void before_use(void)
+{
+    static SRWLOCK own_lock;
+
+    AcquireSRWLockExclusive(&own_lock);
+    EnterCriticalSection(&free_section);
+    LeaveCriticalSection(&free_section);
+    ReleaseSRWLockExclusive(&own_lock);
+}
+
+BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
+{
+    if (reason != DLL_PROCESS_ATTACH)
+        return TRUE;
+    InitializeCriticalSection(&free_section);
+    InitializeCriticalSection(&held_section);
+    EnterCriticalSection(&held_section);
+    EnterCriticalSection(&initial_section);
+    AcquireSRWLockExclusive(&written_lock);
+    AcquireSRWLockShared(&read_lock);
+    WakeConditionVariable(&woken_condition); /* Wine counts that */
+    before_use();
+    return TRUE;
+}

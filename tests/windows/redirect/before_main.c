@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* A program whose first library has objects in use when ours comes, which is the second: they stay
+   the system's as long as they are in use, and can be used on by everybody. */
+#include <stdio.h>
+#include <windows.h>
+
+__declspec(dllimport) extern CRITICAL_SECTION held_section, free_section, initial_section;
+__declspec(dllimport) extern SRWLOCK written_lock, read_lock, free_lock;
+__declspec(dllimport) extern CONDITION_VARIABLE woken_condition;
+__declspec(dllimport) void before_use(void);
+__declspec(dllimport) const char *fastsync_version(void);
+
+static int wrong;
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            printf("before_main.c:%d: not so: " #condition "\n", __LINE__);                        \
+            wrong = 1;                                                                             \
+        }                                                                                          \
+    } while (0)
+
+/* In another thread: bit 0 to 2, sections; 3 and 4, the locks as a writer; 5, as a reader. */
+static DWORD WINAPI try_all(void *nothing)
+{
+    CRITICAL_SECTION *sections[] = {&held_section, &free_section, &initial_section};
+    DWORD got = 0;
+
+    for (int i = 0; i < 3; i++)
+        if (TryEnterCriticalSection(sections[i])) {
+            LeaveCriticalSection(sections[i]);
+            got |= 1u << i;
+        }
+    if (TryAcquireSRWLockExclusive(&written_lock)) {
+        ReleaseSRWLockExclusive(&written_lock);
+        got |= 8;
+    }
+    if (TryAcquireSRWLockExclusive(&read_lock)) {
+        ReleaseSRWLockExclusive(&read_lock);
+        got |= 16;
+    }
+    if (TryAcquireSRWLockShared(&read_lock)) {
+        ReleaseSRWLockShared(&read_lock);
+        got |= 32;
+    }
+    return got;
+}
+
+static DWORD WINAPI wait_for_all(void *nothing)
+{
+    EnterCriticalSection(&held_section);
+    LeaveCriticalSection(&held_section);
+    EnterCriticalSection(&initial_section);
+    LeaveCriticalSection(&initial_section);
+    AcquireSRWLockExclusive(&written_lock);
+    ReleaseSRWLockExclusive(&written_lock);
+    AcquireSRWLockExclusive(&read_lock);
+    ReleaseSRWLockExclusive(&read_lock);
+    AcquireSRWLockShared(&read_lock);
+    ReleaseSRWLockShared(&read_lock);
+    return 0;
+}
+
+static DWORD in_thread(DWORD WINAPI body(void *))
+{
+    HANDLE thread = CreateThread(NULL, 0, body, NULL, 0, NULL);
+    DWORD result = 0;
+
+    WaitForSingleObject(thread, INFINITE);
+    GetExitCodeThread(thread, &result);
+    CloseHandle(thread);
+    return result;
+}
+
+static void give_everything_back(void)
+{
+    HANDLE thread = CreateThread(NULL, 0, wait_for_all, NULL, 0, NULL);
+
+    Sleep(20);
+    EnterCriticalSection(&held_section); /* once more */
+    LeaveCriticalSection(&held_section);
+    LeaveCriticalSection(&held_section);
+    Sleep(5);
+    LeaveCriticalSection(&initial_section);
+    Sleep(5);
+    ReleaseSRWLockExclusive(&written_lock);
+    Sleep(5);
+    ReleaseSRWLockShared(&read_lock);
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+}
+
+static int flag;
+static CRITICAL_SECTION section;
+static SRWLOCK lock;
+
+static DWORD WINAPI set_flag(void *nothing)
+{
+    EnterCriticalSection(&section);
+    AcquireSRWLockExclusive(&lock);
+    flag = 1;
+    ReleaseSRWLockExclusive(&lock);
+    LeaveCriticalSection(&section);
+    WakeAllConditionVariable(&woken_condition);
+    return 0;
+}
+
+/* With locks of either library. */
+static void wait_with(CRITICAL_SECTION *with)
+{
+    DWORD before = GetTickCount();
+    HANDLE thread;
+
+    flag = 0;
+    EnterCriticalSection(with);
+    while (SleepConditionVariableCS(&woken_condition, with, 40))
+        ;
+    CHECK(GetLastError() == ERROR_TIMEOUT && GetTickCount() - before >= 20);
+    LeaveCriticalSection(with);
+    AcquireSRWLockShared(&lock);
+    thread = CreateThread(NULL, 0, set_flag, NULL, 0, NULL);
+    while (!flag)
+        CHECK(SleepConditionVariableSRW(&woken_condition, &lock, INFINITE,
+                                        CONDITION_VARIABLE_LOCKMODE_SHARED));
+    ReleaseSRWLockShared(&lock);
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+}
+
+int main(void)
+{
+    InitializeCriticalSection(&section);
+    CHECK(fastsync_version() != NULL);
+    CHECK(in_thread(try_all) == (2 | 32));
+    give_everything_back();
+    CHECK(in_thread(try_all) == 63);
+    CHECK(!written_lock.Ptr && !read_lock.Ptr);
+    before_use();
+    EnterCriticalSection(&free_section);
+    CHECK(!(in_thread(try_all) & 2));
+    LeaveCriticalSection(&free_section);
+    before_use();
+    wait_with(&section);
+    wait_with(&free_section);
+    /* What was free, or is by now, is ours. */
+    AcquireSRWLockExclusive(&written_lock);
+    printf("written_lock is %s\n", (intptr_t)written_lock.Ptr < 0 ? "ours" : "the system's");
+    ReleaseSRWLockExclusive(&written_lock);
+    EnterCriticalSection(&initial_section);
+    LeaveCriticalSection(&initial_section);
+    printf("initial_section is %s\n",
+           initial_section.DebugInfo == (void *)-1 ? "the system's" : "ours");
+    printf("before: %d\n", wrong);
+    return wrong;
+}
