@@ -16,10 +16,13 @@
 #define THEIR_FREE UINT32_MAX
 
 /* What DebugInfo of ours points at: some programs write a name there, and Wine's own libraries do.
-   The second is that of a section which is becoming ours. */
-static RTL_CRITICAL_SECTION_DEBUG records[2];
+   The others are those of a section which is becoming ours, and of one that was in use when it
+   would have, and stays the original's for good: who waits there must not find it ours when it
+   comes. */
+static RTL_CRITICAL_SECTION_DEBUG records[3];
 #define OURS ((void *)&records[0])
 #define SETTLING ((void *)&records[1])
+#define THEIRS ((void *)&records[2])
 
 static struct fs_section *view(RTL_CRITICAL_SECTION *section)
 {
@@ -53,9 +56,9 @@ static bool is_unused(const struct fs_section *s)
 }
 
 /* The loader's lock and the like are ntdll's, which goes on calling its own functions. */
-static bool may_become_ours(const struct fs_section *s, const void *record)
+static bool is_undecided(const struct fs_section *s, const void *record)
 {
-    return record == NO_RECORD && is_unused(s) && !fs_redirect_is_providers(s);
+    return record == NO_RECORD && !fs_redirect_is_providers(s);
 }
 
 /* By who has made it SETTLING: others who come now wait, and the original's word decides. */
@@ -64,7 +67,7 @@ static bool take_over(struct fs_section *s)
     uint32_t word = THEIR_FREE;
     bool taken = fs_cas_acquire(&s->word, &word, FS_LOCK_FREE);
 
-    fs_store_pointer_release(&s->record, taken ? OURS : NO_RECORD);
+    fs_store_pointer_release(&s->record, taken ? OURS : THEIRS);
     return taken;
 }
 
@@ -83,8 +86,11 @@ bool fs_section_settle(RTL_CRITICAL_SECTION *section)
             }
             fs_system_yield();
             record = fs_load_pointer_acquire(&s->record);
-        } else if (!may_become_ours(s, record)) {
+        } else if (!is_undecided(s, record)) {
             return false;
+        } else if (!is_unused(s)) {
+            if (fs_cas_pointer_acq_rel(&s->record, &record, THEIRS))
+                return false;
         } else if (fs_cas_pointer_acq_rel(&s->record, &record, SETTLING)) {
             return take_over(s);
         }
@@ -203,8 +209,11 @@ NTSTATUS NTAPI fs_RtlDeleteCriticalSection(RTL_CRITICAL_SECTION *section)
 {
     struct fs_section *s = view(section);
 
-    if (!is_ours(s))
+    if (!is_ours(s)) {
+        if (fs_load_pointer_relaxed(&s->record) == THEIRS) /* which is not the original's to free */
+            fs_store_pointer_relaxed(&s->record, NO_RECORD);
         return FS_ORIGINAL_LIKE(RtlDeleteCriticalSection, fs_RtlDeleteCriticalSection)(section);
+    }
     initialise(s, 0);
     fs_store_relaxed(&s->word, THEIR_FREE);
     fs_store_pointer_release(&s->record, NULL);

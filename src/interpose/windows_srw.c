@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* SRW locks: the reader-writer lock of lock/marked_rwlock.h in the program's own word. Whose one is
-   stands in windows_win32.h; one that the original has in use goes there. A waiting writer keeps
-   new readers out, and nobody may ask again for what he holds, as with the original. When the
-   process ends, a lock that a killed thread held is taken all the same. */
+   stands in windows_win32.h. One that the original has in use is left by its functions; it is never
+   acquired by them, since it may become ours in between, but waited for, looking now and then. A
+   waiting writer keeps new readers out, and nobody may ask again for what he holds, as with the
+   original. When the process ends, a lock that a killed thread held is taken all the same. */
 #include "lock/marked_rwlock.h"
 
 #include "interpose/windows_start.h"
@@ -31,11 +32,24 @@ static bool take_at_end(struct fs_rwlock *l, uint64_t how)
     return true;
 }
 
+#define YIELDS 100u /* before it takes longer */
+
+static void await_original(RTL_SRWLOCK *lock)
+{
+    for (unsigned i = 0; fs_srw_is_theirs(lock); i++) {
+        if (fs_process_is_ending())
+            fs_wide_store_relaxed(&view(lock)->state, 0);
+        else if (i < YIELDS)
+            fs_system_yield();
+        else
+            Sleep(1);
+    }
+}
+
 static FS_NOINLINE void acquire_exclusive_slow(RTL_SRWLOCK *lock)
 {
-    if (fs_srw_is_theirs(lock))
-        FS_ORIGINAL_LIKE(RtlAcquireSRWLockExclusive, fs_RtlAcquireSRWLockExclusive)(lock);
-    else if (!take_at_end(view(lock), FS_RW_WRITER))
+    await_original(lock);
+    if (!take_at_end(view(lock), FS_RW_WRITER))
         fs_rwlock_write(view(lock), PREFERENCE, NULL);
 }
 
@@ -48,10 +62,7 @@ void NTAPI fs_RtlAcquireSRWLockExclusive(RTL_SRWLOCK *lock)
 /* More readers than the word can count are none that a program has. */
 static FS_NOINLINE void acquire_shared_slow(RTL_SRWLOCK *lock)
 {
-    if (fs_srw_is_theirs(lock)) {
-        FS_ORIGINAL_LIKE(RtlAcquireSRWLockShared, fs_RtlAcquireSRWLockShared)(lock);
-        return;
-    }
+    await_original(lock);
     if (fs_rwlock_try_read(view(lock), PREFERENCE) == 0 || take_at_end(view(lock), FS_RW_READER))
         return;
     while (fs_rwlock_read(view(lock), PREFERENCE, NULL) != 0)
@@ -66,17 +77,12 @@ void NTAPI fs_RtlAcquireSRWLockShared(RTL_SRWLOCK *lock)
 
 BOOLEAN NTAPI fs_RtlTryAcquireSRWLockExclusive(RTL_SRWLOCK *lock)
 {
-    if (fs_srw_is_theirs(lock))
-        return FS_ORIGINAL_LIKE(RtlTryAcquireSRWLockExclusive,
-                                fs_RtlTryAcquireSRWLockExclusive)(lock);
-    return fs_rwlock_try_write(view(lock)) == 0;
+    return !fs_srw_is_theirs(lock) && fs_rwlock_try_write(view(lock)) == 0;
 }
 
 BOOLEAN NTAPI fs_RtlTryAcquireSRWLockShared(RTL_SRWLOCK *lock)
 {
-    if (fs_srw_is_theirs(lock))
-        return FS_ORIGINAL_LIKE(RtlTryAcquireSRWLockShared, fs_RtlTryAcquireSRWLockShared)(lock);
-    return fs_rwlock_try_read(view(lock), PREFERENCE) == 0;
+    return !fs_srw_is_theirs(lock) && fs_rwlock_try_read(view(lock), PREFERENCE) == 0;
 }
 
 void NTAPI fs_RtlReleaseSRWLockExclusive(RTL_SRWLOCK *lock)

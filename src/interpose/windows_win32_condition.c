@@ -2,8 +2,8 @@
 /* Win32's condition variables: lock/wait.c's wait with a critical section or an SRW lock of either
    library, which it leaves and enters by the calls that know whose it is. Whose a condition
    variable is stands in windows_win32.h. One that is in use by the original goes there with a lock
-   that is the original's too; a lock of ours cannot, so that such a wait looks again every
-   millisecond. */
+   that is the original's too; with one of ours its waiters queue here, at a condition variable of
+   ours that stands for it, and a wake reaches both. */
 #include "futex/relative.h"
 #include "interpose/windows_start.h"
 #include "interpose/windows_time.h"
@@ -32,6 +32,14 @@ static struct fs_condition *condition_in(RTL_CONDITION_VARIABLE *condition)
 static bool is_theirs(RTL_CONDITION_VARIABLE *condition)
 {
     return (fs_wide_load_relaxed(view(condition)) & ~FS_CV_WAITED) != 0;
+}
+
+/* Others may share it: whoever is woken for them looks again. */
+static struct fs_condition *stand_in_for(const RTL_CONDITION_VARIABLE *condition)
+{
+    static struct fs_condition conditions[64];
+
+    return &conditions[((uintptr_t)condition / sizeof(*condition)) % 64];
 }
 
 /* ---- the locks, as a wait takes them ------------------------------------------------ */
@@ -98,18 +106,6 @@ static struct fs_deadline deadline_of(int64_t ticks)
                           ticks % TICKS_PER_SEC * NS_PER_TICK, FS_CLOCK_REALTIME);
 }
 
-static NTSTATUS poll(struct stand_in *with, const struct fs_waiter *who,
-                     const struct fs_deadline *deadline)
-{
-    bool late = fs_system_is_past(deadline);
-
-    who->release(&with->mutex);
-    if (!late)
-        Sleep(1);
-    who->acquire(&with->mutex);
-    return late ? TIMED_OUT : SUCCEEDED_WAIT;
-}
-
 /* Nobody is left who could wake the caller, and the queues may be half changed. */
 static NTSTATUS wait_at_end(struct stand_in *with, const struct fs_waiter *who,
                             const struct fs_deadline *deadline)
@@ -127,6 +123,8 @@ static NTSTATUS wait(RTL_CONDITION_VARIABLE *condition, struct stand_in *with,
 {
     struct fs_deadline at;
     const struct fs_deadline *deadline = NULL;
+    struct fs_condition *c =
+        is_theirs(condition) ? stand_in_for(condition) : condition_in(condition);
     int err;
 
     if (timeout) {
@@ -135,12 +133,10 @@ static NTSTATUS wait(RTL_CONDITION_VARIABLE *condition, struct stand_in *with,
     }
     if (fs_process_is_ending())
         return wait_at_end(with, who, deadline);
-    if (is_theirs(condition))
-        return poll(with, who, deadline);
     fs_store_relaxed(&with->mutex.kind, FS_KIND_LIBCS);
     do { /* until no thread is cancelled just now: none of these */
         who->epoch = fs_wait_epoch_now();
-        err = fs_wait_once(condition_in(condition), &with->mutex, who, deadline);
+        err = fs_wait_once(c, &with->mutex, who, deadline);
     } while (err == FS_WAIT_NOT_BEGUN);
     return err == ETIMEDOUT ? TIMED_OUT : SUCCEEDED_WAIT;
 }
@@ -210,20 +206,30 @@ static bool may_have_waiters(const struct fs_condition *c)
     return fs_load_acquire(&c->queued) != 0 && !fs_process_is_ending();
 }
 
+static FS_COLD void wake_stand_in(const RTL_CONDITION_VARIABLE *condition)
+{
+    if (may_have_waiters(stand_in_for(condition)))
+        fs_condition_broadcast(stand_in_for(condition));
+}
+
 void NTAPI fs_RtlWakeConditionVariable(RTL_CONDITION_VARIABLE *condition)
 {
-    if (is_theirs(condition))
+    if (is_theirs(condition)) {
         FS_ORIGINAL_LIKE(RtlWakeConditionVariable, fs_RtlWakeConditionVariable)(condition);
-    else if (may_have_waiters(condition_in(condition)))
+        wake_stand_in(condition);
+    } else if (may_have_waiters(condition_in(condition))) {
         fs_condition_signal(condition_in(condition));
+    }
 }
 
 void NTAPI fs_RtlWakeAllConditionVariable(RTL_CONDITION_VARIABLE *condition)
 {
-    if (is_theirs(condition))
+    if (is_theirs(condition)) {
         FS_ORIGINAL_LIKE(RtlWakeAllConditionVariable, fs_RtlWakeAllConditionVariable)(condition);
-    else if (may_have_waiters(condition_in(condition)))
+        wake_stand_in(condition);
+    } else if (may_have_waiters(condition_in(condition))) {
         fs_condition_broadcast(condition_in(condition));
+    }
 }
 
 void NTAPI fs_RtlInitializeConditionVariable(RTL_CONDITION_VARIABLE *condition)

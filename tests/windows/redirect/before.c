@@ -5,11 +5,13 @@
 
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved);
 
+__declspec(dllexport) CRITICAL_SECTION late_section = {(void *)-1, -1, 0, 0, 0, 0};
 __declspec(dllexport) CRITICAL_SECTION held_section, free_section,
     initial_section = {(void *)-1, -1, 0, 0, 0, 0};
 __declspec(dllexport) SRWLOCK written_lock, read_lock, free_lock;
 __declspec(dllexport) CONDITION_VARIABLE woken_condition;
 __declspec(dllexport) void before_use(void);
+__declspec(dllexport) void before_wake(void);
 
 /* Its own objects, and by its own calls. */
 void before_use(void)
@@ -22,6 +24,11 @@ void before_use(void)
     ReleaseSRWLockExclusive(&own_lock);
 }
 
+void before_wake(void)
+{
+    WakeConditionVariable(&woken_condition);
+}
+
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
 {
     if (reason != DLL_PROCESS_ATTACH)
@@ -30,9 +37,11 @@ BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
     InitializeCriticalSection(&held_section);
     EnterCriticalSection(&held_section);
     EnterCriticalSection(&initial_section);
+    EnterCriticalSection(&late_section);
+    LeaveCriticalSection(&late_section);
     AcquireSRWLockExclusive(&written_lock);
     AcquireSRWLockShared(&read_lock);
-    WakeConditionVariable(&woken_condition); /* Wine counts that */
+    before_wake(); /* Wine counts that */
     before_use();
     return TRUE;
 }
