@@ -42,6 +42,7 @@ class Programs(unittest.TestCase):
         done = self.passes(self.wine.run(os.path.basename(self.files[1]), "--require", program,
                                          FASTSYNC_STATS="1"))
         self.assertEqual(done.stdout, plain.stdout)
+        self.assertNotIn("wrong", done.stderr)
         self.assertEqual(wine.complaints(done), [])
         [calls] = wine.counts(done).values()
         return calls
