@@ -148,6 +148,35 @@ static void a_wake_of_all_reaches_all(void)
     }
 }
 
+static int meet_inside(void *nothing)
+{
+    AcquireSRWLockShared(&lock);
+    check_add(&waiting, 1);
+    while (!check_load(&go))
+        CHECK(SleepConditionVariableSRW(&changed, &lock, INFINITE,
+                                        CONDITION_VARIABLE_LOCKMODE_SHARED));
+    check_add(&done, 1);
+    check_until(&done, 2);
+    ReleaseSRWLockShared(&lock);
+    return 0;
+}
+
+static void readers_that_wait_come_back_as_readers(void)
+{
+    struct thread threads[2];
+
+    go = waiting = done = 0;
+    for (int i = 0; i < 2; i++)
+        thread_start(&threads[i], meet_inside, NULL);
+    check_until(&waiting, 2);
+    AcquireSRWLockExclusive(&lock);
+    go = 1;
+    ReleaseSRWLockExclusive(&lock);
+    WakeAllConditionVariable(&changed);
+    for (int i = 0; i < 2; i++)
+        OK(thread_join(&threads[i]));
+}
+
 /* Both may wait on one condition variable, with locks of their own. */
 static void waiters_of_several_locks_are_all_reached(void)
 {
@@ -290,6 +319,7 @@ static const struct check_case cases[] = {
     CHECK_CASE(a_time_out_comes_and_the_lock_is_held),
     CHECK_CASE(a_wake_reaches_one_and_the_next_another),
     CHECK_CASE(a_wake_of_all_reaches_all),
+    CHECK_CASE(readers_that_wait_come_back_as_readers),
     CHECK_CASE(waiters_of_several_locks_are_all_reached),
     CHECK_CASE(a_wake_for_nobody_is_forgotten),
     CHECK_CASE(a_section_that_is_held_twice_stays_held_during_a_wait),

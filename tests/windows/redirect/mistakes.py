@@ -65,8 +65,10 @@ def build_with(mistake, source, build, folder):
                                           f"{os.path.basename(library)}.obj")
             words = shlex.split(entry["command"])
             words.insert(1, f"-I{folder}")
-            run([target if word == entry["output"] else copy if word == entry["file"] else word
-                 for word in words] + ["-w"], build)
+            renamed = {entry["output"]: target}
+            if os.path.realpath(os.path.join(build, entry["file"])) == path:
+                renamed[entry["file"]] = copy
+            run([renamed.get(word, word) for word in words] + ["-w"], build)
             link = [target if word == entry["output"] else word for word in link]
         out = os.path.join(folder, os.path.basename(library))
         run([out if word == library else word for word in link

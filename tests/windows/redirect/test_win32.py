@@ -15,8 +15,9 @@ import wine
 RUN = "fastsync-run.exe"
 # What win32.c calls, three times over, by ntdll's names and by kernel32's.
 USED = {
-    "RtlInitializeCriticalSection": 3, "RtlEnterCriticalSection": 3, "RtlTryEnterCriticalSection": 3,
-    "RtlLeaveCriticalSection": 6, "RtlDeleteCriticalSection": 9, "RtlSetCriticalSectionSpinCount": 3,
+    "RtlInitializeCriticalSection": 3, "RtlEnterCriticalSection": 3,
+    "RtlTryEnterCriticalSection": 3, "RtlLeaveCriticalSection": 6,
+    "RtlDeleteCriticalSection": 9, "RtlSetCriticalSectionSpinCount": 3,
     "RtlInitializeSRWLock": 3, "RtlAcquireSRWLockExclusive": 3, "RtlAcquireSRWLockShared": 3,
     "RtlTryAcquireSRWLockExclusive": 3, "RtlTryAcquireSRWLockShared": 3,
     "RtlReleaseSRWLockExclusive": 3, "RtlReleaseSRWLockShared": 6,
