@@ -3,7 +3,7 @@
    becomes of it, the word is not lost. The other states are in test_word_lock.c. */
 #include "word_locker.h"
 
-#define HUNGER_MS 3 /* longer than a waiter waits before it asks for the lock */
+#define HUNGER_MS 12 /* longer than any system lets a waiter wait before it asks for the lock */
 
 /* Makes a sleeping locker ask for the lock. */
 static void starve(struct locker *me)
