@@ -11,9 +11,8 @@
 #define SPINS_MASK 0x00ffffffu /* the bits above ask for what is always done */
 #define STATUS_OF_SUCCESS ((NTSTATUS)0)
 
-/* Of one that a compiler has initialised, and its LockCount. */
+/* DebugInfo of one that a compiler has initialised. */
 #define NO_RECORD ((void *)-1)
-#define THEIR_FREE UINT32_MAX
 
 /* What DebugInfo of ours points at: some programs write a name there, and Wine's own libraries do.
    The others are those of a section which is becoming ours, and of one that was in use when it
@@ -29,29 +28,37 @@ static struct fs_section *view(RTL_CRITICAL_SECTION *section)
     return (struct fs_section *)(void *)section;
 }
 
-/* Acquire: pairs with the release by which the record is published. */
+/* Acquire: pairs with the release by which the mark is set. */
 FS_ALWAYS_INLINE bool is_ours(const struct fs_section *s)
 {
-    return FS_LIKELY(fs_load_pointer_acquire(&s->record) == OURS);
+    return FS_LIKELY((fs_load_acquire(&s->mark) & ~1u) == FS_SECTION_OURS);
 }
+
+_Static_assert((FS_SECTION_OF_CALLBACK & ~1u) == FS_SECTION_OURS, "one bit apart");
 
 /* ---- becoming ours ------------------------------------------------------------- */
 
-static void initialise(struct fs_section *s, ULONG spins)
+static void clear(struct fs_section *s)
 {
-    fs_store_relaxed(&s->word, FS_LOCK_FREE);
+    fs_store_relaxed(&s->count, FS_SECTION_FREE);
     s->depth = 0;
     fs_store_relaxed(&s->owner, 0);
     s->owner_high = 0;
-    s->semaphore = NULL;
-    s->spins = spins & SPINS_MASK;
+    fs_store_relaxed(&s->word, FS_LOCK_FREE);
+}
+
+/* The mark first: whoever finds our record finds the mark as well. */
+static void publish(struct fs_section *s)
+{
+    fs_store_release(&s->mark, FS_SECTION_OURS);
     fs_store_pointer_release(&s->record, OURS);
 }
 
 /* Nobody holds it or ever had to wait for it, as far as can be seen. */
 static bool is_unused(const struct fs_section *s)
 {
-    return fs_load_relaxed(&s->word) == THEIR_FREE && s->depth == 0 && !s->semaphore &&
+    return fs_load_relaxed(&s->count) == FS_SECTION_FREE && s->depth == 0 &&
+           fs_load_relaxed(&s->word) == 0 && fs_load_relaxed(&s->mark) == 0 &&
            fs_load_relaxed(&s->owner) == 0;
 }
 
@@ -61,31 +68,37 @@ static bool is_undecided(const struct fs_section *s, const void *record)
     return record == NO_RECORD && !fs_redirect_is_providers(s);
 }
 
-/* By who has made it SETTLING: others who come now wait, and the original's word decides. */
+/* By who has made it SETTLING: others who come now wait, and the original's word decides. A thread
+   that is terminated in here leaves it so. */
 static bool take_over(struct fs_section *s)
 {
-    uint32_t word = THEIR_FREE;
-    bool taken = fs_cas_acquire(&s->word, &word, FS_LOCK_FREE);
+    uint32_t count = FS_SECTION_FREE;
 
-    fs_store_pointer_release(&s->record, taken ? OURS : THEIRS);
-    return taken;
+    if (!fs_cas_acquire(&s->count, &count, FS_SECTION_HELD)) {
+        fs_store_pointer_release(&s->record, THEIRS);
+        return false;
+    }
+    clear(s);
+    publish(s);
+    return true;
 }
 
 bool fs_section_settle(RTL_CRITICAL_SECTION *section)
 {
     struct fs_section *s = view(section);
-    void *record = fs_load_pointer_acquire(&s->record);
 
     for (;;) {
-        if (record == OURS)
+        void *record = fs_load_pointer_acquire(&s->record);
+
+        if (is_ours(s))
             return true;
         if (record == SETTLING) {
             if (fs_process_is_ending()) { /* whoever began is gone */
-                initialise(s, (ULONG)s->spins);
+                clear(s);
+                publish(s);
                 return true;
             }
             fs_system_yield();
-            record = fs_load_pointer_acquire(&s->record);
         } else if (!is_undecided(s, record)) {
             return false;
         } else if (!is_unused(s)) {
@@ -103,7 +116,16 @@ bool fs_section_settle(RTL_CRITICAL_SECTION *section)
 FS_ALWAYS_INLINE void note_holder(struct fs_section *s, uint32_t me)
 {
     fs_store_relaxed(&s->owner, me);
+    fs_store_relaxed(&s->count, FS_SECTION_HELD);
     s->depth = 1;
+}
+
+FS_ALWAYS_INLINE void let_go(struct fs_section *s)
+{
+    s->depth = 0;
+    fs_store_relaxed(&s->owner, 0);
+    fs_store_relaxed(&s->count, FS_SECTION_FREE);
+    fs_word_lock_release(&s->word);
 }
 
 /* Enters again, or one that is free. Only its holder writes a thread's id there. */
@@ -168,9 +190,7 @@ NTSTATUS NTAPI fs_RtlLeaveCriticalSection(RTL_CRITICAL_SECTION *section)
         s->depth--;
         return STATUS_OF_SUCCESS;
     }
-    s->depth = 0;
-    fs_store_relaxed(&s->owner, 0);
-    fs_word_lock_release(&s->word);
+    let_go(s);
     return STATUS_OF_SUCCESS;
 }
 
@@ -179,7 +199,11 @@ NTSTATUS NTAPI fs_RtlLeaveCriticalSection(RTL_CRITICAL_SECTION *section)
 NTSTATUS NTAPI fs_RtlInitializeCriticalSectionEx(RTL_CRITICAL_SECTION *section, ULONG spins,
                                                  ULONG flags)
 {
-    initialise(view(section), spins);
+    struct fs_section *s = view(section);
+
+    clear(s);
+    s->spins = spins & SPINS_MASK;
+    publish(s);
     return STATUS_OF_SUCCESS;
 }
 
@@ -204,7 +228,7 @@ BOOL WINAPI fs_InitializeCriticalSectionAndSpinCount(RTL_CRITICAL_SECTION *secti
     return fs_RtlInitializeCriticalSectionEx(section, spins, 0) == STATUS_OF_SUCCESS;
 }
 
-/* Without a record it is never ours again before it is initialised, nor becomes so. */
+/* Without mark and record it is never ours again before it is initialised, nor becomes so. */
 NTSTATUS NTAPI fs_RtlDeleteCriticalSection(RTL_CRITICAL_SECTION *section)
 {
     struct fs_section *s = view(section);
@@ -214,8 +238,9 @@ NTSTATUS NTAPI fs_RtlDeleteCriticalSection(RTL_CRITICAL_SECTION *section)
             fs_store_pointer_relaxed(&s->record, NO_RECORD);
         return FS_ORIGINAL_LIKE(RtlDeleteCriticalSection, fs_RtlDeleteCriticalSection)(section);
     }
-    initialise(s, 0);
-    fs_store_relaxed(&s->word, THEIR_FREE);
+    clear(s);
+    s->spins = 0;
+    fs_store_relaxed(&s->mark, 0);
     fs_store_pointer_release(&s->record, NULL);
     return STATUS_OF_SUCCESS;
 }

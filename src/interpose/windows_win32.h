@@ -4,12 +4,17 @@
    in the programs' own objects, since SRW locks and condition variables are never destroyed. This
    is the only place that knows what their words say. Only for 64 bits: half a word has no room.
 
-   A critical section of ours names a record of ours as its debug information. The rest is where
-   the original has it, so that who holds it, and how often, can be read there:
+   A critical section of ours has a mark in the upper half of LockSemaphore, where the original has
+   0, or -1, or a handle, whose upper half is 0; ours need nothing else there. The rest is where the
+   original has it, so that who holds a section, and how often, can be read there:
 
-       LockCount       our word lock (word_lock.h); the original's: -1 when free
+       DebugInfo       a record of ours, for programs to write into; looked at only to decide whose
+                       a section without the mark is
+       LockCount       -1 when free, as the original's; -2 when held: bit 0 is clear, as the
+                       original's since Vista, and it is not -1, as in Wine. For readers only
        RecursionCount  how often the holder has entered
        OwningThread    its id, or 0
+       LockSemaphore   our word lock (word_lock.h) and the mark
 
    An SRW lock of ours is 0 or has its highest bit (marked_rwlock.h); the original's is 0 when free,
    and never has that bit: it is a count and some flags, or an address.
@@ -37,20 +42,32 @@
 
 struct fs_section {
     fs_pointer record;
-    fs_word word;
+    fs_word count; /* for readers */
     int32_t depth; /* the holder's */
     fs_word owner;
     uint32_t owner_high; /* always 0 */
-    void *semaphore;
+    fs_word word;
+    fs_word mark;
     uintptr_t spins; /* only told back */
 };
 
+/* LockCount, also the original's when free. */
+#define FS_SECTION_FREE UINT32_MAX
+#define FS_SECTION_HELD (UINT32_MAX - 1)
+
+/* The mark. The second: a callback of a pool of threads has it until it returns
+   (windows_callback.c). */
+#define FS_SECTION_OURS 0x53fa57c0u
+#define FS_SECTION_OF_CALLBACK 0x53fa57c1u
+
 _Static_assert(sizeof(struct fs_section) == sizeof(RTL_CRITICAL_SECTION), "all of it, and no more");
-_Static_assert(offsetof(struct fs_section, word) == offsetof(RTL_CRITICAL_SECTION, LockCount) &&
+_Static_assert(offsetof(struct fs_section, count) == offsetof(RTL_CRITICAL_SECTION, LockCount) &&
                    offsetof(struct fs_section, depth) ==
                        offsetof(RTL_CRITICAL_SECTION, RecursionCount) &&
                    offsetof(struct fs_section, owner) ==
                        offsetof(RTL_CRITICAL_SECTION, OwningThread) &&
+                   offsetof(struct fs_section, word) ==
+                       offsetof(RTL_CRITICAL_SECTION, LockSemaphore) &&
                    offsetof(struct fs_section, spins) == offsetof(RTL_CRITICAL_SECTION, SpinCount),
                "the fields' places");
 _Static_assert(sizeof(RTL_SRWLOCK) == sizeof(fs_wide), "a lock is one word");

@@ -90,6 +90,58 @@ static void the_holder_and_its_depth_can_be_read(void)
     DeleteCriticalSection(&section);
 }
 
+/* -1 when nobody holds it; else not, and bit 0 is clear. */
+static void a_count_tells_whether_it_is_held(void)
+{
+    struct thread threads[3];
+
+    InitializeCriticalSection(&section);
+    CHECK_INT(section.LockCount, -1);
+    for (int i = 0; i < 2; i++) {
+        EnterCriticalSection(&section);
+        CHECK(section.LockCount != -1);
+        CHECK_INT(section.LockCount & 1, 0);
+        LeaveCriticalSection(&section);
+        CHECK_INT(section.LockCount, -1);
+        CHECK(TryEnterCriticalSection(&section));
+        CHECK(section.LockCount != -1);
+        LeaveCriticalSection(&section);
+        CHECK_INT(section.LockCount, -1);
+    }
+    EnterCriticalSection(&section);
+    for (int i = 0; i < 3; i++)
+        thread_start(&threads[i], enter_it, &section);
+    check_pause(20);
+    CHECK(section.LockCount != -1);
+    LeaveCriticalSection(&section);
+    for (int i = 0; i < 3; i++)
+        OK(thread_join(&threads[i]));
+    CHECK_INT(section.LockCount, -1);
+    DeleteCriticalSection(&section);
+}
+
+/* Some programs do without the record, and say so in their own way. */
+static void a_record_can_be_taken_away(void)
+{
+    for (int i = 0; i < 4; i++) {
+        void *record = i % 2 ? NULL : (void *)-1;
+
+        CHECK(InitializeCriticalSectionEx(&section, 0, CRITICAL_SECTION_NO_DEBUG_INFO));
+        if (i < 2)
+            section.DebugInfo = record;
+        EnterCriticalSection(&section);
+        section.DebugInfo = record;
+        CHECK_INT(in_thread(try_it, &section), 0);
+        EnterCriticalSection(&section);
+        LeaveCriticalSection(&section);
+        CHECK_INT(in_thread(try_it, &section), 0);
+        LeaveCriticalSection(&section);
+        CHECK_INT(in_thread(try_it, &section), 1);
+        OK(in_thread(enter_it, &section));
+        DeleteCriticalSection(&section);
+    }
+}
+
 static void a_name_can_be_written_into_the_record(void)
 {
     InitializeCriticalSection(&section);
@@ -266,6 +318,8 @@ static const struct check_case cases[] = {
     CHECK_CASE(the_holder_enters_again_and_others_do_not),
     CHECK_CASE(whoever_has_to_wait_gets_in),
     CHECK_CASE(the_holder_and_its_depth_can_be_read),
+    CHECK_CASE(a_count_tells_whether_it_is_held),
+    CHECK_CASE(a_record_can_be_taken_away),
     CHECK_CASE(a_name_can_be_written_into_the_record),
     CHECK_CASE(spin_counts_are_told_back),
     CHECK_CASE(a_section_can_be_initialised_again),
