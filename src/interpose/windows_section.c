@@ -154,15 +154,34 @@ static FS_NOINLINE void enter_slow(struct fs_section *s)
     note_holder(s, fs_thread_id_known());
 }
 
+/* A callback has it until it returns. One who held it before holds it still. */
+FS_ALWAYS_INLINE bool is_of_callback(const struct fs_section *s)
+{
+    return FS_UNLIKELY(fs_load_relaxed(&s->mark) != FS_SECTION_OURS) && s->depth == 1;
+}
+
+static FS_NOINLINE void await_callback(RTL_CRITICAL_SECTION *section)
+{
+    struct fs_section *s = view(section);
+
+    while (is_of_callback(s) && !fs_callback_has_left(section)) {
+        let_go(s);
+        fs_callback_await(section);
+        enter_slow(s);
+    }
+}
+
 NTSTATUS NTAPI fs_RtlEnterCriticalSection(RTL_CRITICAL_SECTION *section)
 {
     struct fs_section *s = view(section);
 
-    if (is_ours(s) && FS_LIKELY(enter_free(s)))
-        return STATUS_OF_SUCCESS;
-    if (!fs_section_settle(section))
-        return FS_ORIGINAL_LIKE(RtlEnterCriticalSection, fs_RtlEnterCriticalSection)(section);
-    enter_slow(s);
+    if (!is_ours(s) || FS_UNLIKELY(!enter_free(s))) {
+        if (!fs_section_settle(section))
+            return FS_ORIGINAL_LIKE(RtlEnterCriticalSection, fs_RtlEnterCriticalSection)(section);
+        enter_slow(s);
+    }
+    if (is_of_callback(s))
+        await_callback(section);
     return STATUS_OF_SUCCESS;
 }
 
@@ -172,11 +191,15 @@ BOOL NTAPI fs_RtlTryEnterCriticalSection(RTL_CRITICAL_SECTION *section)
 
     if (!is_ours(s) && !fs_section_settle(section))
         return FS_ORIGINAL_LIKE(RtlTryEnterCriticalSection, fs_RtlTryEnterCriticalSection)(section);
-    if (enter_free(s))
-        return TRUE;
-    if (!fs_word_lock_try(&s->word))
+    if (!enter_free(s)) {
+        if (!fs_word_lock_try(&s->word))
+            return FALSE;
+        note_holder(s, fs_thread_id_known());
+    }
+    if (is_of_callback(s) && !fs_callback_has_left(section)) {
+        let_go(s);
         return FALSE;
-    note_holder(s, fs_thread_id_known());
+    }
     return TRUE;
 }
 
@@ -238,6 +261,8 @@ NTSTATUS NTAPI fs_RtlDeleteCriticalSection(RTL_CRITICAL_SECTION *section)
             fs_store_pointer_relaxed(&s->record, NO_RECORD);
         return FS_ORIGINAL_LIKE(RtlDeleteCriticalSection, fs_RtlDeleteCriticalSection)(section);
     }
+    if (fs_load_relaxed(&s->mark) == FS_SECTION_OF_CALLBACK)
+        fs_callback_forget(section);
     clear(s);
     s->spins = 0;
     fs_store_relaxed(&s->mark, 0);

@@ -61,15 +61,13 @@ struct fs_section {
 #define FS_SECTION_OF_CALLBACK 0x53fa57c1u
 
 _Static_assert(sizeof(struct fs_section) == sizeof(RTL_CRITICAL_SECTION), "all of it, and no more");
-_Static_assert(offsetof(struct fs_section, count) == offsetof(RTL_CRITICAL_SECTION, LockCount) &&
-                   offsetof(struct fs_section, depth) ==
-                       offsetof(RTL_CRITICAL_SECTION, RecursionCount) &&
-                   offsetof(struct fs_section, owner) ==
-                       offsetof(RTL_CRITICAL_SECTION, OwningThread) &&
-                   offsetof(struct fs_section, word) ==
-                       offsetof(RTL_CRITICAL_SECTION, LockSemaphore) &&
-                   offsetof(struct fs_section, spins) == offsetof(RTL_CRITICAL_SECTION, SpinCount),
-               "the fields' places");
+_Static_assert(
+    offsetof(struct fs_section, count) == offsetof(RTL_CRITICAL_SECTION, LockCount) &&
+        offsetof(struct fs_section, depth) == offsetof(RTL_CRITICAL_SECTION, RecursionCount) &&
+        offsetof(struct fs_section, owner) == offsetof(RTL_CRITICAL_SECTION, OwningThread) &&
+        offsetof(struct fs_section, word) == offsetof(RTL_CRITICAL_SECTION, LockSemaphore) &&
+        offsetof(struct fs_section, spins) == offsetof(RTL_CRITICAL_SECTION, SpinCount),
+    "the fields' places");
 _Static_assert(sizeof(RTL_SRWLOCK) == sizeof(fs_wide), "a lock is one word");
 _Static_assert(sizeof(RTL_CONDITION_VARIABLE) == sizeof(fs_wide),
                "a condition variable is as well");
@@ -80,6 +78,14 @@ _Static_assert(sizeof(RTL_CONDITION_VARIABLE) == sizeof(fs_wide),
 /* Whether a critical section is ours, perhaps from now on: one that a compiler has initialised, and
    nobody uses. */
 bool fs_section_settle(RTL_CRITICAL_SECTION *section);
+
+/* Of a section of ours with the second mark. By its holder: whether the callback has returned, or
+   is the caller; false: the holder must leave it, await the callback, and enter again. */
+bool fs_callback_has_left(RTL_CRITICAL_SECTION *section);
+void fs_callback_await(RTL_CRITICAL_SECTION *section);
+
+/* It is destroyed. */
+void fs_callback_forget(RTL_CRITICAL_SECTION *section);
 
 /* Whether a lock is in use by the original. */
 bool fs_srw_is_theirs(RTL_SRWLOCK *lock);
@@ -96,6 +102,9 @@ BOOL NTAPI fs_RtlTryEnterCriticalSection(RTL_CRITICAL_SECTION *section);
 NTSTATUS NTAPI fs_RtlLeaveCriticalSection(RTL_CRITICAL_SECTION *section);
 NTSTATUS NTAPI fs_RtlDeleteCriticalSection(RTL_CRITICAL_SECTION *section);
 ULONG NTAPI fs_RtlSetCriticalSectionSpinCount(RTL_CRITICAL_SECTION *section, ULONG spins);
+
+void NTAPI fs_TpCallbackLeaveCriticalSectionOnCompletion(void *instance,
+                                                         RTL_CRITICAL_SECTION *section);
 
 void NTAPI fs_RtlInitializeSRWLock(RTL_SRWLOCK *lock);
 void NTAPI fs_RtlAcquireSRWLockExclusive(RTL_SRWLOCK *lock);
