@@ -121,7 +121,9 @@ bool fs_callback_has_left(RTL_CRITICAL_SECTION *section)
     lock_list();
     one = find(section);
     unlock_list();
-    if (one && !fs_process_is_ending()) {
+    if (one && fs_process_is_ending()) {
+        ENTER(&one->theirs); /* the system may end the process here */
+    } else if (one) {
         if (!TRY_ENTER(&one->theirs))
             return false;
         is_callback = one->theirs.RecursionCount > 1; /* it enters again */

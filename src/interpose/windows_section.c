@@ -2,8 +2,8 @@
 /* Critical sections: recursive, over a word lock. Whose one is stands in windows_win32.h; one that
    is not ours goes to the original. A spin count is kept and told back, and does nothing:
    FASTSYNC_SPIN says how long is spun. As with the originals nobody checks who leaves, a free one
-   that is left stays free, and when the process ends a section that a killed thread held is taken
-   all the same. */
+   that is left stays free. When the process ends and a killed thread held a section, the system
+   decides (windows_orphan.c); what the process survives is taken. */
 #include "interpose/windows_start.h"
 #include "interpose/windows_win32.h"
 #include "lock/word_lock.h"
@@ -147,10 +147,12 @@ static FS_NOINLINE void enter_slow(struct fs_section *s)
 {
     if (enter_free(s))
         return;
-    if (fs_process_is_ending())
-        fs_store_relaxed(&s->word, FS_LOCK_LOCKED); /* nobody else is there */
-    else
+    if (!fs_process_is_ending()) {
         fs_word_lock_acquire_slow(&s->word, NULL, FS_SCOPE_PRIVATE, false);
+    } else if (!fs_word_lock_try(&s->word)) { /* whoever held it is gone */
+        fs_orphan_found();
+        fs_store_relaxed(&s->word, FS_LOCK_LOCKED);
+    }
     note_holder(s, fs_thread_id_known());
 }
 

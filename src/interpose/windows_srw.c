@@ -3,7 +3,8 @@
    stands in windows_win32.h. One that the original has in use is left by its functions; it is never
    acquired by them, since it may become ours in between, but waited for, looking now and then. A
    waiting writer keeps new readers out, and nobody may ask again for what he holds, as with the
-   original. When the process ends, a lock that a killed thread held is taken all the same. */
+   original. When the process ends and a killed thread held a lock, the system decides
+   (windows_orphan.c); what the process survives is taken. */
 #include "lock/marked_rwlock.h"
 
 #include "interpose/windows_start.h"
@@ -23,11 +24,15 @@ bool fs_srw_is_theirs(RTL_SRWLOCK *lock)
     return state != 0 && !(state & FS_RW_MARK);
 }
 
-/* At the end of the process: nobody else is there who could hold it, or wait. */
+/* At the end of the process: nobody else is there, and those who waited are gone. */
 static bool take_at_end(struct fs_rwlock *l, uint64_t how)
 {
+    uint64_t state = fs_wide_load_relaxed(&l->state);
+
     if (!fs_process_is_ending())
         return false;
+    if (how == FS_RW_WRITER ? fs_rw_has_holder(state) : (state & FS_RW_WRITER) != 0)
+        fs_orphan_found();
     fs_wide_store_relaxed(&l->state, fs_rw_sealed(how));
     return true;
 }
@@ -37,12 +42,14 @@ static bool take_at_end(struct fs_rwlock *l, uint64_t how)
 static void await_original(RTL_SRWLOCK *lock)
 {
     for (unsigned i = 0; fs_srw_is_theirs(lock); i++) {
-        if (fs_process_is_ending())
+        if (fs_process_is_ending()) {
+            fs_orphan_found();
             fs_wide_store_relaxed(&view(lock)->state, 0);
-        else if (i < YIELDS)
+        } else if (i < YIELDS) {
             fs_system_yield();
-        else
+        } else {
             Sleep(1);
+        }
     }
 }
 

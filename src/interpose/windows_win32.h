@@ -87,6 +87,10 @@ void fs_callback_await(RTL_CRITICAL_SECTION *section);
 /* It is destroyed. */
 void fs_callback_forget(RTL_CRITICAL_SECTION *section);
 
+/* At the end of the process, when a lock is held by a thread that is gone: the system ends the
+   process here if it does so for its own locks. */
+void fs_orphan_found(void);
+
 /* Whether a lock is in use by the original. */
 bool fs_srw_is_theirs(RTL_SRWLOCK *lock);
 

@@ -17,7 +17,7 @@
 #define NS_PER_TICK 100
 #define TICKS_PER_MS 10000
 #define SECONDS_TO_1970 INT64_C(11644473600) /* from 1601 */
-#define NS_PER_MS 1000000
+#define NS_PER_MS INT64_C(1000000)
 
 static fs_wide *view(RTL_CONDITION_VARIABLE *condition)
 {
@@ -106,16 +106,23 @@ static struct fs_deadline deadline_of(int64_t ticks)
                           ticks % TICKS_PER_SEC * NS_PER_TICK, FS_CLOCK_REALTIME);
 }
 
-/* Nobody is left who could wake the caller, and the queues may be half changed. */
+#define LONGEST_SLEEP_MS 1000 /* the wall clock may step */
+
+/* Nobody is left who could wake the caller, and the queues may be half changed. Without a time-out
+   it is woken for no reason, after a moment. */
 static NTSTATUS wait_at_end(struct stand_in *with, const struct fs_waiter *who,
                             const struct fs_deadline *deadline)
 {
-    int64_t ms = deadline ? fs_relative_ns(deadline) / NS_PER_MS : INFINITE;
+    int64_t ns;
 
     who->release(&with->mutex);
-    Sleep(ms < INFINITE ? (DWORD)ms : INFINITE);
+    if (!deadline)
+        Sleep(1);
+    while (deadline && (ns = fs_relative_ns(deadline)) > 0)
+        Sleep(ns < LONGEST_SLEEP_MS * NS_PER_MS ? (DWORD)((ns + NS_PER_MS - 1) / NS_PER_MS)
+                                                : LONGEST_SLEEP_MS);
     who->acquire(&with->mutex);
-    return TIMED_OUT;
+    return deadline ? TIMED_OUT : SUCCEEDED_WAIT;
 }
 
 static NTSTATUS wait(RTL_CONDITION_VARIABLE *condition, struct stand_in *with,
@@ -179,6 +186,8 @@ static BOOL answer(NTSTATUS status)
 {
     if (status == TIMED_OUT)
         SetLastError(ERROR_TIMEOUT);
+    else if (status != SUCCEEDED_WAIT)
+        SetLastError(RtlNtStatusToDosError(status));
     return status == SUCCEEDED_WAIT;
 }
 

@@ -15,7 +15,7 @@
 __declspec(dllimport) extern CRITICAL_SECTION ending_section;
 __declspec(dllimport) extern SRWLOCK ending_lock;
 __declspec(dllimport) extern CONDITION_VARIABLE ending_condition;
-__declspec(dllimport) extern bool ending_starts;
+__declspec(dllimport) extern bool ending_starts, ending_waits;
 
 /* ---- the process that ends ---------------------------------------------------- */
 
@@ -70,6 +70,7 @@ static int end_amid_threads(const char *what)
         check_until(&running, 1000);
     }
     ending_starts = true;
+    ending_waits = *what == 'w';
     ExitProcess(CHILD_STATUS);
 }
 
@@ -119,6 +120,11 @@ static void an_srw_lock_that_a_killed_thread_held_is_acquired(void)
     CHECK_INT(status_of_child("2"), CHILD_STATUS);
 }
 
+static void a_wait_that_nobody_can_end_ends(void)
+{
+    CHECK_INT(status_of_child("w"), CHILD_STATUS);
+}
+
 static void destructors_do_not_wait_for_threads_that_are_gone(void)
 {
     for (int i = 0; i < PROCESSES; i++)
@@ -130,6 +136,7 @@ static const struct check_case cases[] = {
     CHECK_CASE(a_critical_section_that_a_killed_thread_held_is_entered),
     CHECK_CASE_OURS(an_srw_lock_that_a_killed_thread_held_is_acquired,
                     "the original waits for ever, or ends the process"),
+    CHECK_CASE_OURS(a_wait_that_nobody_can_end_ends, "the original waits for ever"),
     CHECK_CASE_OURS(destructors_do_not_wait_for_threads_that_are_gone, "the same"),
     CHECK_END,
 };

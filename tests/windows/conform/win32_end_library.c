@@ -7,7 +7,7 @@
 __declspec(dllexport) CRITICAL_SECTION ending_section = {(void *)-1, -1, 0, 0, 0, 0};
 __declspec(dllexport) SRWLOCK ending_lock = SRWLOCK_INIT;
 __declspec(dllexport) CONDITION_VARIABLE ending_condition = CONDITION_VARIABLE_INIT;
-__declspec(dllexport) bool ending_starts;
+__declspec(dllexport) bool ending_starts, ending_waits;
 
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved);
 
@@ -15,6 +15,14 @@ static void use_everything(void)
 {
     WakeConditionVariable(&ending_condition);
     WakeAllConditionVariable(&ending_condition);
+    if (ending_waits) { /* for what nobody will do any more */
+        EnterCriticalSection(&ending_section);
+        SleepConditionVariableCS(&ending_condition, &ending_section, INFINITE);
+        LeaveCriticalSection(&ending_section);
+        AcquireSRWLockShared(&ending_lock);
+        SleepConditionVariableSRW(&ending_condition, &ending_lock, INFINITE, 1);
+        ReleaseSRWLockShared(&ending_lock);
+    }
     for (int i = 0; i < 2; i++) {
         EnterCriticalSection(&ending_section);
         SleepConditionVariableCS(&ending_condition, &ending_section, 1);
