@@ -48,6 +48,13 @@ bool fs_module_each(bool (*visit)(void *base, const uint16_t *name, size_t lengt
 /* Whether the loader began to initialise that module before the other. */
 bool fs_module_is_older(const uint8_t *base, const uint8_t *other);
 
+/* As above for the library, at any time: what fs_older_note has noted at the library's start. */
+void fs_older_note(void);
+bool fs_older_has(const uint8_t *base);
+
+/* The base of the image that an address lies in, or null. */
+uint8_t *fs_image_around(const void *address);
+
 /* Whether a file name, perhaps after a path, is this one, which is in lower case. */
 bool fs_module_is_named(const uint16_t *path, size_t length, const char *name);
 

@@ -7,5 +7,5 @@ FARPROC WINAPI fs_GetProcAddress(HMODULE module, LPCSTR name)
 {
     FARPROC found = FS_ORIGINAL(GetProcAddress)(module, name);
 
-    return (FARPROC)fs_redirect_answer((fs_function)found);
+    return (FARPROC)fs_redirect_answer((fs_function)found, __builtin_return_address(0));
 }

@@ -277,11 +277,28 @@ bool fs_redirect_commit(struct fs_redirect_failure *failure)
     return done;
 }
 
-fs_function fs_redirect_answer(fs_function function)
+/* The row of group win32 that a lookup has found, by its export perhaps; or null. */
+static const struct fs_redirection *find_win32(fs_function function)
 {
+    EACH_ROW(row)
+    if (is_live(row) && row->group == FS_GROUP_WIN32 &&
+        (function == *row->original ||
+         function == (fs_function)(uintptr_t)(row->base + row->export_after)))
+        return row;
+    return NULL;
+}
+
+fs_function fs_redirect_answer(fs_function function, const void *caller)
+{
+    const struct fs_redirection *row;
+
     /* Null is what was not found, and for a moment the original of a row that is forgotten. */
-    return function && (redirect.ways & FS_REDIRECT_LOOKUPS) ? exchange(function, ALL_GROUPS, false)
-                                                             : function;
+    if (!function || !(redirect.ways & FS_REDIRECT_LOOKUPS))
+        return function;
+    row = find_win32(function);
+    if (row && fs_older_has(fs_image_around(caller)))
+        return *row->original;
+    return exchange(function, ALL_GROUPS, false);
 }
 
 /* ---- modules that come and go ---- */
@@ -320,17 +337,11 @@ void fs_redirect_unloaded(uint8_t *base)
     fs_stubs_free(base);
 }
 
-bool fs_redirect_is_providers(const void *address)
+bool fs_redirect_serves(const void *address)
 {
-    EACH_ROW(row)
-    {
-        struct fs_image image;
+    const uint8_t *base = fs_image_around(address);
 
-        if (is_live(row) && fs_image_open(&image, row->base) &&
-            (uintptr_t)address - (uintptr_t)row->base < image.size)
-            return true;
-    }
-    return false;
+    return base && base != own_image && !is_provider(base) && !fs_older_has(base);
 }
 
 size_t fs_redirect_placed(const char *module)

@@ -67,12 +67,13 @@ bool fs_redirect_commit(struct fs_redirect_failure *failure);
 /* How many rows of the module, by its name in the table, are in place. */
 size_t fs_redirect_placed(const char *module);
 
-/* Whether an address lies in a module whose functions are replaced: such modules go on calling
-   their own. */
-bool fs_redirect_is_providers(const void *address);
+/* Whether an address lies in a module that calls ours of group win32: it is not older than the
+   library, and none of its functions is replaced. */
+bool fs_redirect_serves(const void *address);
 
-/* What is put in the place of a function, or the function itself. */
-fs_function fs_redirect_answer(fs_function function);
+/* What is put in the place of a function, or the function itself, for whoever calls from that
+   address: a module older than the library goes on calling Win32's own functions. */
+fs_function fs_redirect_answer(fs_function function, const void *caller);
 
 /* The function's symbol as C names it, also where the calling convention decorates names. */
 #define FS_LABEL_OF(prefix, name) FS_LABEL_TEXT(prefix) #name

@@ -62,10 +62,12 @@ static bool is_unused(const struct fs_section *s)
            fs_load_relaxed(&s->owner) == 0;
 }
 
-/* The loader's lock and the like are ntdll's, which goes on calling its own functions. */
+/* Newer systems leave that in plain initialised ones as well. So it must lie in a module that calls
+   ours: the loader's lock and the like are ntdll's, which goes on calling its own functions, and
+   what is on the heap may be anybody's. */
 static bool is_undecided(const struct fs_section *s, const void *record)
 {
-    return record == NO_RECORD && !fs_redirect_is_providers(s);
+    return record == NO_RECORD && fs_redirect_serves(s);
 }
 
 /* By who has made it SETTLING: others who come now wait, and the original's word decides. A thread

@@ -156,6 +156,7 @@ static void redirect(void)
 {
     struct fs_redirect_failure failure;
 
+    fs_older_note();
     fs_redirections_choose(fs_start_switches.groups);
     if (fs_start_switches.stats && !fs_start_switches.off &&
         !fs_stats_start(fs_redirections, fs_redirection_count))

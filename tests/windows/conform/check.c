@@ -88,7 +88,7 @@ static void the_arm_is_the_one_that_was_asked_for(void)
    record of the library's, and what it has in use of an SRW lock its highest bit. */
 static void win32_is_whose_it_should_be(void)
 {
-    CRITICAL_SECTION section = {(void *)-1, -1, 0, 0, 0, 0};
+    static CRITICAL_SECTION section = {(void *)-1, -1, 0, 0, 0, 0};
     SRWLOCK lock = SRWLOCK_INIT;
 
     EnterCriticalSection(&section);

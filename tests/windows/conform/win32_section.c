@@ -259,6 +259,26 @@ static void one_that_names_a_record_of_its_module_stays_the_originals(void)
     CHECK_INT(in_thread(try_it, &own), 1);
 }
 
+/* Newer systems leave that value in all of theirs, and this one may be of an older module. */
+static void one_on_the_heap_stays_the_originals(void)
+{
+    CRITICAL_SECTION *one = HeapAlloc(GetProcessHeap(), 0, sizeof *one);
+
+    if (!CHECK(one != NULL))
+        return;
+    *one = (CRITICAL_SECTION){(void *)-1, -1, 0, 0, 0, 0};
+    EnterCriticalSection(one);
+    CHECK(one->DebugInfo == (void *)-1);
+    CHECK_INT(in_thread(try_it, one), 0);
+    LeaveCriticalSection(one);
+    CHECK(one->DebugInfo == (void *)-1);
+    CHECK_INT(one->LockCount, -1);
+    CHECK_INT((uintptr_t)one->LockSemaphore >> 32, 0);
+    OK(in_thread(enter_it, one));
+    DeleteCriticalSection(one);
+    HeapFree(GetProcessHeap(), 0, one);
+}
+
 static int asked, tried = -1;
 
 static int try_loader_lock(void *lock)
@@ -327,6 +347,7 @@ static const struct check_case cases[] = {
     CHECK_CASE(anybody_may_leave),
     CHECK_CASE(several_threads_are_the_first_at_once),
     CHECK_CASE(one_that_names_a_record_of_its_module_stays_the_originals),
+    CHECK_CASE(one_on_the_heap_stays_the_originals),
     CHECK_CASE(the_loaders_lock_stays_ntdlls),
     CHECK_CASE(a_free_section_of_ntdlls_stays_ntdlls),
     CHECK_END,

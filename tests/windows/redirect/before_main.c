@@ -5,10 +5,12 @@
 #include <windows.h>
 
 __declspec(dllimport) extern CRITICAL_SECTION held_section, free_section, initial_section,
-    late_section;
+    late_section, found_section;
 __declspec(dllimport) extern SRWLOCK written_lock, read_lock, free_lock;
 __declspec(dllimport) extern CONDITION_VARIABLE woken_condition;
 __declspec(dllimport) void before_use(void);
+__declspec(dllimport) void before_enter(CRITICAL_SECTION *section);
+__declspec(dllimport) void before_leave(CRITICAL_SECTION *section);
 __declspec(dllimport) void before_wake(void);
 __declspec(dllimport) const char *fastsync_version(void);
 
@@ -92,6 +94,36 @@ static void give_everything_back(void)
     CloseHandle(thread);
 }
 
+static int is_of_system(const CRITICAL_SECTION *section)
+{
+    return (uintptr_t)section->LockSemaphore >> 32 == 0;
+}
+
+/* Of this module, so that it could become ours, but for that the library holds it just then. */
+static CRITICAL_SECTION own_section = {(void *)-1, -1, 0, 0, 0, 0};
+
+static DWORD WINAPI try_own(void *nothing)
+{
+    BOOL entered = TryEnterCriticalSection(&own_section);
+
+    if (entered)
+        LeaveCriticalSection(&own_section);
+    return (DWORD)entered;
+}
+
+static void meet_the_library_in_a_section(void)
+{
+    before_enter(&own_section);
+    CHECK(in_thread(try_own) == 0);
+    before_leave(&own_section);
+    CHECK(in_thread(try_own) == 1);
+    CHECK(is_of_system(&own_section));
+    EnterCriticalSection(&own_section);
+    LeaveCriticalSection(&own_section);
+    CHECK(is_of_system(&own_section));
+    DeleteCriticalSection(&own_section);
+}
+
 static int flag;
 static CRITICAL_SECTION section;
 
@@ -143,6 +175,9 @@ int main(void)
     CHECK(in_thread(try_all) == 63);
     CHECK(!written_lock.Ptr && !read_lock.Ptr);
     before_use();
+    CHECK(is_of_system(&found_section));
+    CHECK(found_section.LockCount == -1);
+    meet_the_library_in_a_section();
     EnterCriticalSection(&free_section);
     CHECK(!(in_thread(try_all) & 2));
     LeaveCriticalSection(&free_section);
@@ -151,13 +186,13 @@ int main(void)
     wait_with(&free_section, 0);
     wait_with(&free_section,
               1); /* that library's wake reaches those whose lock is the system's too */
-    /* What was free, or is by now, is ours. */
+    /* What is free by now is ours; but a section in an older library is that library's. */
     AcquireSRWLockExclusive(&written_lock);
     printf("written_lock is %s\n", (intptr_t)written_lock.Ptr < 0 ? "ours" : "the system's");
     ReleaseSRWLockExclusive(&written_lock);
     EnterCriticalSection(&late_section);
     LeaveCriticalSection(&late_section);
-    printf("late_section is %s\n", late_section.DebugInfo == (void *)-1 ? "the system's" : "ours");
+    printf("late_section is %s\n", is_of_system(&late_section) ? "the system's" : "ours");
     printf("before: %d\n", wrong);
     return wrong;
 }

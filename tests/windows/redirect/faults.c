@@ -148,7 +148,7 @@ static bool finds_what_is_not_there(struct fs_redirection *row)
     bool found;
 
     *row->original = NULL;
-    found = fs_redirect_answer(NULL) != NULL;
+    found = fs_redirect_answer(NULL, NULL) != NULL;
     *row->original = original;
     return found;
 }
