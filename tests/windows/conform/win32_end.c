@@ -56,6 +56,14 @@ static int hold(void *me)
     return 0;
 }
 
+static void CALLBACK hold_in_callback(PTP_CALLBACK_INSTANCE instance, void *nothing, PTP_WORK work)
+{
+    EnterCriticalSection(&ending_section);
+    LeaveCriticalSectionWhenCallbackReturns(instance, &ending_section);
+    check_add(&running, 1000000);
+    Sleep(INFINITE);
+}
+
 /* With a number: that lock is held for sure; else they are used by many. */
 static int end_amid_threads(const char *what)
 {
@@ -63,6 +71,9 @@ static int end_amid_threads(const char *what)
 
     if (*what >= '0' && *what <= '2') {
         thread_start(&threads[0], hold, (void *)(intptr_t)(*what - '0'));
+        check_until(&running, 1000000);
+    } else if (*what == '3') {
+        SubmitThreadpoolWork(CreateThreadpoolWork(hold_in_callback, NULL, NULL));
         check_until(&running, 1000000);
     } else {
         for (int i = 0; i < 6; i++)
@@ -114,6 +125,11 @@ static void a_critical_section_that_a_killed_thread_held_is_entered(void)
     CHECK_INT(status_of_child("0"), CHILD_STATUS);
 }
 
+static void a_section_of_a_callback_that_was_killed_is_entered(void)
+{
+    CHECK_INT(status_of_child("3"), CHILD_STATUS);
+}
+
 static void an_srw_lock_that_a_killed_thread_held_is_acquired(void)
 {
     CHECK_INT(status_of_child("1"), CHILD_STATUS);
@@ -134,6 +150,7 @@ static void destructors_do_not_wait_for_threads_that_are_gone(void)
 
 static const struct check_case cases[] = {
     CHECK_CASE(a_critical_section_that_a_killed_thread_held_is_entered),
+    CHECK_CASE(a_section_of_a_callback_that_was_killed_is_entered),
     CHECK_CASE_OURS(an_srw_lock_that_a_killed_thread_held_is_acquired,
                     "the original waits for ever, or ends the process"),
     CHECK_CASE_OURS(a_wait_that_nobody_can_end_ends, "the original waits for ever"),

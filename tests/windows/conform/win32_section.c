@@ -222,6 +222,8 @@ static int enter_all(void *nothing)
         EnterCriticalSection(&initial[i]);
         CHECK_INT(__atomic_fetch_add(&inside, 1, __ATOMIC_RELAXED), 0);
         entered++;
+        if (i % 2) /* others come to it while it is held */
+            check_pause(0);
         __atomic_fetch_sub(&inside, 1, __ATOMIC_RELAXED);
         LeaveCriticalSection(&initial[i]);
         check_add(&arrived, 1);
