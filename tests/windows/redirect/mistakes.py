@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Builds the library with one mistake of mistakes.toml at a time, and lets the test that is named
-there find it: of test_redirect.py, of test_win32.py, or a program of the suite conform, which has
-found it as well when it hangs. The tests must pass without a mistake, or they say nothing.
+"""Builds library, drop-in and insertion.exe with one mistake of mistakes.toml at a time, and lets
+the test that is named there find it: of test_redirect.py, of test_win32.py, or a program of the
+suite conform, which has found it as well when it hangs. The tests must pass without a mistake, or
+they say nothing.
 
 usage: mistakes.py SOURCE BUILD FOLDER [WORD]    (a cross build for Windows; where to work; only
 mistakes with that word in their names)
@@ -21,7 +22,9 @@ import test_redirect
 import test_win32
 import wine
 
-LIBRARIES = ("src/fastsync.dll", "tests/windows/redirect/faults.dll")
+DROP_IN = "src/drop_in/libwinpthread-1.dll"
+BUILT = ("src/fastsync.dll", "tests/windows/redirect/faults.dll",
+         "tests/windows/redirect/insertion.exe", DROP_IN)
 
 
 def run(command, build):
@@ -43,7 +46,7 @@ def users_of(path, build):
 
 
 def build_with(mistake, source, build, folder):
-    """The two libraries with this mistake, in the folder."""
+    """What is made from the changed file, with this mistake, in the folder."""
     path = os.path.join(source, mistake["file"])
     with open(path, encoding="utf-8") as file:
         text = file.read()
@@ -56,8 +59,11 @@ def build_with(mistake, source, build, folder):
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         commands = json.load(file)
     includes = users_of(path, build)
-    for library in LIBRARIES:
+    made = []
+    for library in BUILT:
         link = shlex.split(run(["ninja", "-t", "commands", "-s", library], build))
+        if not includes.intersection(link):
+            continue
         for entry in commands:
             if entry["output"] not in link or entry["output"] not in includes:
                 continue
@@ -73,7 +79,10 @@ def build_with(mistake, source, build, folder):
         out = os.path.join(folder, os.path.basename(library))
         run([out if word == library else word for word in link
              if not word.startswith("-Wl,--out-implib")], build)
-    return [os.path.join(folder, os.path.basename(library)) for library in LIBRARIES]
+        made.append(out)
+    if not made:
+        sys.exit(f"{mistake['name']}: nothing is made from {mistake['file']}")
+    return made
 
 
 def program_passes(files, name):
@@ -90,6 +99,10 @@ def program_passes(files, name):
 
 
 def passes(files, tests):
+    """The drop-in, the last one of its name, is what tests put into folders of their own."""
+    drop_ins = [path for path in files if os.path.basename(path) == os.path.basename(DROP_IN)]
+    test_redirect.DROP_IN = test_win32.Win32.drop_in = drop_ins[-1]
+    files = [path for path in files if path not in drop_ins]
     groups = {test_redirect.Redirect: [], test_win32.Win32: []}
     for test in tests:
         if not test.startswith("test_"):
@@ -116,10 +129,9 @@ def main():
     files = [path for name in (f"{redirect}/*", f"{build}/tests/windows/conform/*win32*")
              for path in glob.glob(name) if path.endswith((".exe", ".dll"))]
     files = [os.path.join(build, "src/fastsync.dll"), os.path.join(build, "src/fastsync-run.exe"),
-             *files]
+             os.path.join(build, DROP_IN), *files]
     test_redirect.Redirect.wine = wine.Wine("x86_64", os.path.join(folder, "run"))
     test_win32.Win32.wine = test_redirect.Redirect.wine
-    test_win32.Win32.drop_in = os.path.join(build, "src/drop_in/libwinpthread-1.dll")
     wine.LIMIT = 30
     failed = 0 if passes(files, sorted({mistake["test"] for mistake in mistakes})) else 1
     print(f"without a mistake: {'FAILS' if failed else 'passes'}", flush=True)
