@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Which modules are older than the library: those whose code ran first may have Win32's locks in
-   use. They are noted at the start, since later the loader's lists may change at any moment; a
-   module that a list has no room for makes all others count as older. */
+   use. They are noted at the start, since later the loader's lists may change at any moment. */
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
 #include "interpose/windows_image.h"
 
-#define OLDER_MAX 64
+#define OLDER_MAX 256 /* a handful, as a rule; those beyond are taken for newer */
 
 static const uint8_t *older[OLDER_MAX];
 static size_t older_count;
-static bool is_full;
 
 extern const uint8_t own_image[] FS_LABEL(__ImageBase);
 
@@ -27,7 +25,7 @@ static bool note(void *base, const uint16_t *name, size_t length, void *unused)
 
 void fs_older_note(void)
 {
-    is_full = !fs_module_each(note, NULL);
+    fs_module_each(note, NULL);
 }
 
 bool fs_older_has(const uint8_t *base)
@@ -35,7 +33,7 @@ bool fs_older_has(const uint8_t *base)
     for (size_t i = 0; i < older_count; i++)
         if (older[i] == base)
             return true;
-    return is_full;
+    return false;
 }
 
 uint8_t *fs_image_around(const void *address)

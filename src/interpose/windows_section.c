@@ -168,8 +168,14 @@ static FS_NOINLINE void await_callback(RTL_CRITICAL_SECTION *section)
 {
     struct fs_section *s = view(section);
 
-    while (is_of_callback(s) && !fs_callback_has_left(section)) {
+    while (is_of_callback(s)) {
+        enum fs_callback_state state = fs_callback_entered(section);
+
+        if (state == FS_CALLBACK_PASSED)
+            return;
         let_go(s);
+        if (state == FS_CALLBACK_BACK)
+            return;
         fs_callback_await(section);
         enter_slow(s);
     }
@@ -189,6 +195,14 @@ NTSTATUS NTAPI fs_RtlEnterCriticalSection(RTL_CRITICAL_SECTION *section)
     return STATUS_OF_SUCCESS;
 }
 
+/* A callback that is inside may enter again, though somebody looks just then whether it is. */
+static FS_NOINLINE BOOL is_callbacks_again(RTL_CRITICAL_SECTION *section)
+{
+    return fs_load_relaxed(&view(section)->mark) == FS_SECTION_OF_CALLBACK &&
+           fs_callback_is_inside(section) &&
+           fs_RtlEnterCriticalSection(section) == STATUS_OF_SUCCESS;
+}
+
 BOOL NTAPI fs_RtlTryEnterCriticalSection(RTL_CRITICAL_SECTION *section)
 {
     struct fs_section *s = view(section);
@@ -197,12 +211,15 @@ BOOL NTAPI fs_RtlTryEnterCriticalSection(RTL_CRITICAL_SECTION *section)
         return FS_ORIGINAL_LIKE(RtlTryEnterCriticalSection, fs_RtlTryEnterCriticalSection)(section);
     if (!enter_free(s)) {
         if (!fs_word_lock_try(&s->word))
-            return FALSE;
+            return is_callbacks_again(section);
         note_holder(s, fs_thread_id_known());
     }
-    if (is_of_callback(s) && !fs_callback_has_left(section)) {
-        let_go(s);
-        return FALSE;
+    if (is_of_callback(s)) {
+        enum fs_callback_state state = fs_callback_entered(section);
+
+        if (state != FS_CALLBACK_PASSED)
+            let_go(s);
+        return state != FS_CALLBACK_INSIDE;
     }
     return TRUE;
 }
@@ -213,6 +230,9 @@ NTSTATUS NTAPI fs_RtlLeaveCriticalSection(RTL_CRITICAL_SECTION *section)
 
     if (!is_ours(s))
         return FS_ORIGINAL_LIKE(RtlLeaveCriticalSection, fs_RtlLeaveCriticalSection)(section);
+    if (FS_UNLIKELY(fs_load_relaxed(&s->mark) != FS_SECTION_OURS) &&
+        fs_load_relaxed(&s->owner) != fs_thread_id_known() && fs_callback_leave(section))
+        return STATUS_OF_SUCCESS;
     if (s->depth > 1) {
         s->depth--;
         return STATUS_OF_SUCCESS;

@@ -79,9 +79,15 @@ _Static_assert(sizeof(RTL_CONDITION_VARIABLE) == sizeof(fs_wide),
    nobody uses. */
 bool fs_section_settle(RTL_CRITICAL_SECTION *section);
 
-/* Of a section of ours with the second mark. By its holder: whether the callback has returned, or
-   is the caller; false: the holder must leave it, await the callback, and enter again. */
-bool fs_callback_has_left(RTL_CRITICAL_SECTION *section);
+/* Of a section of ours with the second mark. By its holder: PASSED: no callback but the caller has
+   it; BACK: the caller is one that had left it and has its substitute again, ours must be left;
+   INSIDE: the holder must leave it, await the callback, and enter again. */
+enum fs_callback_state { FS_CALLBACK_PASSED, FS_CALLBACK_BACK, FS_CALLBACK_INSIDE };
+enum fs_callback_state fs_callback_entered(RTL_CRITICAL_SECTION *section);
+
+/* By who does not hold it: whether it is the callback inside; the first leaves it then. */
+bool fs_callback_leave(RTL_CRITICAL_SECTION *section);
+bool fs_callback_is_inside(RTL_CRITICAL_SECTION *section);
 void fs_callback_await(RTL_CRITICAL_SECTION *section);
 
 /* It is destroyed. */

@@ -169,6 +169,128 @@ static void what_is_asked_for_twice_is_done_once(void)
     DeleteCriticalSection(&section);
 }
 
+static CONDITION_VARIABLE condition;
+static int flag; /* guarded by the section */
+
+static int wake_it(void *nothing)
+{
+    EnterCriticalSection(&section);
+    flag = 1;
+    WakeAllConditionVariable(&condition);
+    LeaveCriticalSection(&section);
+    return 0;
+}
+
+static void CALLBACK wait_inside(PTP_CALLBACK_INSTANCE instance, void *nothing, PTP_WORK work)
+{
+    EnterCriticalSection(&section);
+    LeaveCriticalSectionWhenCallbackReturns(instance, &section);
+    check_add(&inside, 1);
+    while (!flag)
+        CHECK(SleepConditionVariableCS(&condition, &section, 20000));
+}
+
+static void the_callback_waits_and_is_woken(void)
+{
+    PTP_WORK work;
+
+    InitializeCriticalSection(&section);
+    InitializeConditionVariable(&condition);
+    flag = 0;
+    work = begin(wait_inside, 1);
+    check_until(&inside, 1);
+    OK(in_thread(wake_it, NULL));
+    end(work);
+    CHECK_INT(in_thread(try_it, NULL), 1);
+    DeleteCriticalSection(&section);
+}
+
+static void CALLBACK leave_and_come_back(PTP_CALLBACK_INSTANCE instance, void *nothing,
+                                         PTP_WORK work)
+{
+    EnterCriticalSection(&section);
+    LeaveCriticalSectionWhenCallbackReturns(instance, &section);
+    for (int i = 0; i < 3; i++) {
+        LeaveCriticalSection(&section);
+        CHECK_INT(in_thread(try_it, NULL), 1);
+        EnterCriticalSection(&section);
+        CHECK_INT(in_thread(try_it, NULL), 0);
+    }
+}
+
+static void the_callback_leaves_and_comes_back(void)
+{
+    InitializeCriticalSection(&section);
+    end(begin(leave_and_come_back, 1));
+    CHECK_INT(in_thread(try_it, NULL), 1);
+    DeleteCriticalSection(&section);
+}
+
+static void CALLBACK ask_first(PTP_CALLBACK_INSTANCE instance, void *nothing, PTP_WORK work)
+{
+    LeaveCriticalSectionWhenCallbackReturns(instance, &section);
+    check_add(&done, 1);
+    EnterCriticalSection(&section);
+    CHECK_INT(check_load(&inside), 0);
+}
+
+static void it_may_be_asked_for_before_the_section_is_entered(void)
+{
+    PTP_WORK work;
+
+    InitializeCriticalSection(&section);
+    EnterCriticalSection(&section);
+    work = begin(ask_first, 1);
+    check_add(&inside, 1);
+    check_until(&done, 1);
+    check_pause(10);
+    CHECK_INT(in_thread(try_it, NULL), 0);
+    check_add(&inside, -1);
+    LeaveCriticalSection(&section);
+    end(work);
+    CHECK_INT(in_thread(try_it, NULL), 1);
+    DeleteCriticalSection(&section);
+}
+
+#define TRIES 20000
+
+static void CALLBACK try_inside(PTP_CALLBACK_INSTANCE instance, void *nothing, PTP_WORK work)
+{
+    EnterCriticalSection(&section);
+    LeaveCriticalSectionWhenCallbackReturns(instance, &section);
+    check_add(&inside, 1);
+    check_until(&done, 2);
+    for (int i = 0; i < TRIES; i++) {
+        CHECK(TryEnterCriticalSection(&section));
+        LeaveCriticalSection(&section);
+    }
+    check_add(&go, 1);
+}
+
+static int try_till_told(void *nothing)
+{
+    check_add(&done, 1);
+    while (check_load(&go) == 0)
+        try_it(NULL); /* it succeeds once the callback has returned */
+    return 0;
+}
+
+static void the_callbacks_own_try_never_fails(void)
+{
+    struct thread threads[2];
+    PTP_WORK work;
+
+    InitializeCriticalSection(&section);
+    work = begin(try_inside, 1);
+    check_until(&inside, 1);
+    for (int i = 0; i < 2; i++)
+        thread_start(&threads[i], try_till_told, NULL);
+    end(work);
+    for (int i = 0; i < 2; i++)
+        thread_join(&threads[i]);
+    DeleteCriticalSection(&section);
+}
+
 /* ---- many ----------------------------------------------------------------------- */
 
 #define CALLBACKS 200
@@ -215,6 +337,10 @@ static const struct check_case cases[] = {
     CHECK_CASE(the_callback_enters_again_while_others_wait),
     CHECK_CASE(one_level_is_left),
     CHECK_CASE(what_is_asked_for_twice_is_done_once),
+    CHECK_CASE(the_callback_waits_and_is_woken),
+    CHECK_CASE(the_callback_leaves_and_comes_back),
+    CHECK_CASE(it_may_be_asked_for_before_the_section_is_entered),
+    CHECK_CASE(the_callbacks_own_try_never_fails),
     CHECK_CASE(callbacks_exclude_each_other_and_threads),
     CHECK_END,
 };
