@@ -9,6 +9,7 @@
 #include <windows.h>
 
 #include "futex/thread.h"
+#include "futex/windows_ticks.h"
 
 /* ClientId.UniqueThread of the block that the thread's segment register points at. */
 #ifdef _WIN64
@@ -67,15 +68,18 @@ unsigned fs_system_processor_count(void)
     return count > 0 ? count : 1;
 }
 
+struct fs_deadline fs_deadline_of_ticks(int64_t ticks)
+{
+    return (struct fs_deadline){ticks / TICKS_PER_SEC - SECONDS_TO_1970,
+                                ticks % TICKS_PER_SEC * NS_PER_TICK, FS_CLOCK_REALTIME};
+}
+
 static struct fs_deadline wall_clock(void)
 {
     FILETIME now;
-    int64_t ticks;
 
     GetSystemTimeAsFileTime(&now);
-    ticks = (int64_t)((uint64_t)now.dwHighDateTime << 32 | now.dwLowDateTime);
-    return (struct fs_deadline){ticks / TICKS_PER_SEC - SECONDS_TO_1970,
-                                ticks % TICKS_PER_SEC * NS_PER_TICK, FS_CLOCK_REALTIME};
+    return fs_deadline_of_ticks((int64_t)((uint64_t)now.dwHighDateTime << 32 | now.dwLowDateTime));
 }
 
 struct fs_deadline fs_system_now(enum fs_clock clock)

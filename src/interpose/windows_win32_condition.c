@@ -5,6 +5,7 @@
    that is the original's too; with one of ours its waiters queue here, at a condition variable of
    ours that stands for it, and a wake reaches both. */
 #include "futex/relative.h"
+#include "futex/windows_ticks.h"
 #include "interpose/windows_start.h"
 #include "interpose/windows_time.h"
 #include "interpose/windows_win32.h"
@@ -13,10 +14,9 @@
 #define SUCCEEDED_WAIT ((NTSTATUS)0)
 #define TIMED_OUT ((NTSTATUS)0x102)
 
-#define TICKS_PER_SEC 10000000 /* of NT's moments and time-outs */
+#define TICKS_PER_SEC 10000000 /* of NT's time-outs */
 #define NS_PER_TICK 100
 #define TICKS_PER_MS 10000
-#define SECONDS_TO_1970 INT64_C(11644473600) /* from 1601 */
 #define NS_PER_MS INT64_C(1000000)
 
 static fs_wide *view(RTL_CONDITION_VARIABLE *condition)
@@ -102,8 +102,7 @@ static struct fs_deadline deadline_of(int64_t ticks)
     if (ticks < 0)
         return fs_time_after((int64_t)(after / TICKS_PER_SEC),
                              (int64_t)(after % TICKS_PER_SEC) * NS_PER_TICK);
-    return fs_time_normal(ticks / TICKS_PER_SEC - SECONDS_TO_1970,
-                          ticks % TICKS_PER_SEC * NS_PER_TICK, FS_CLOCK_REALTIME);
+    return fs_deadline_of_ticks(ticks);
 }
 
 #define LONGEST_SLEEP_MS 1000 /* the wall clock may step */
